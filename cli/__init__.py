@@ -1,0 +1,1 @@
+"""The same verbs without a terminal UI: JSON on stdout, narration on stderr."""

@@ -1,0 +1,1 @@
+"""Everything that touches the world: git, the engine, and the session above them."""

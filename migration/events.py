@@ -1,0 +1,127 @@
+"""The frozen events that a long job yields, in order, from a worker thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from phasewise.model.measurement import CheckResult, Measurement, Outcome, Scenario, Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened in a long job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Narration(Event):
+    """One line for the user: what is done now, or the command that changes something."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStarted(Event):
+    """A build begins: `number` of `total` builds of this job."""
+
+    commit: str
+    scenario: Scenario
+    number: int = 1
+    total: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """BuildKit begins a vertex. `key` is its digest; `name` reads `[builder 4/6] RUN pip install ...`."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A vertex ended; `error` is empty when it went well."""
+
+    key: str
+    name: str
+    seconds: float
+    cached: bool
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(Event):
+    """One line that a step printed; control sequences are still in it."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished(Event):
+    """A build ended. `error` holds what the failing step said."""
+
+    outcome: Outcome
+    seconds: float
+    image_id: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Event):
+    """A measurement is complete and recorded."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinished(Event):
+    """One check answered."""
+
+    result: CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Event):
+    """All checks answered; `broken` are those that the baseline passed and this commit does not."""
+
+    verification: Verification
+    broken: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(Event):
+    """A commit was made: a phase, or the revert of one."""
+
+    phase: str
+    commit: str
+    subject: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Event):
+    """The job is over. Not `ok`: a build or a check failed, `summary` says which."""
+
+    ok: bool
+    summary: str
+
+
+class Cancel:
+    """Asks a job to stop; thread-safe, and may be asked before the job begins."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """Stop as soon as possible."""
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        """Whether to stop."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for the question to be asked, at most `seconds`; whether it was."""
+        return self._asked.wait(seconds)

@@ -1,0 +1,1 @@
+"""Pure data and text: no I/O, no process, no Textual."""

@@ -1,0 +1,75 @@
+"""What is inside an image: bytes by layer, package and kind of file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of an image as the engine's history reports it, oldest first."""
+
+    created_by: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One installed Python distribution; bytes are those of the files in its RECORD."""
+
+    name: str
+    """Normalised as in PEP 503."""
+    version: str
+    location: str
+    """The directory that holds the distribution, `/opt/venv/lib/python3.12/site-packages`."""
+    size_bytes: int
+    imports: tuple[str, ...] = ()
+    """Its top-level importable names."""
+    requires: tuple[str, ...] = ()
+    """Normalised names of what it requires in this environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The content of one image, unpacked bytes throughout.
+
+    Source: a walk of the final file system plus the engine's history of the layers. `bytecode_bytes`,
+    `test_bytes` and the like are keyed by the directory they were found under (`/opt/venv`,
+    `/usr/local`, `/app`, ...), so that a rule can take just what it touches.
+    """
+
+    image_bytes: int
+    layers: tuple[Layer, ...]
+    file_bytes: int
+    """Bytes of the files that the final image shows; the rest of `image_bytes` is hidden by later layers."""
+    distributions: tuple[Distribution, ...] = ()
+    apt_packages: Mapping[str, int] = field(default_factory=dict)
+    """Installed bytes by Debian package."""
+    bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
+    """`__pycache__/*.pyc`."""
+    legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
+    """`.pyc` beside its source, which Python ignores while the source exists."""
+    test_bytes: Mapping[str, int] = field(default_factory=dict)
+    header_bytes: Mapping[str, int] = field(default_factory=dict)
+    static_library_bytes: Mapping[str, int] = field(default_factory=dict)
+    strippable_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Debug and symbol sections of the ELF files that strip can shrink without harm (not `*.libs/`)."""
+    users: Mapping[str, int] = field(default_factory=dict)
+    """uid by name, from /etc/passwd."""
+    duplicated_bytes: int = 0
+    """Bytes written again in a later layer or deleted there: `image_bytes - file_bytes`, never negative."""
+
+    def distribution(self, name: str) -> Distribution | None:
+        """The installed distribution with that normalised name, or None."""
+        return next((d for d in self.distributions if d.name == name), None)
+
+    @staticmethod
+    def under(by_directory: Mapping[str, int], *prefixes: str) -> int:
+        """The bytes of `by_directory` found under any of the absolute `prefixes`."""
+        wanted = tuple(prefix.rstrip("/") for prefix in prefixes)
+        return sum(
+            size
+            for directory, size in by_directory.items()
+            if any(directory == prefix or directory.startswith(f"{prefix}/") for prefix in wanted)
+        )

@@ -1,0 +1,77 @@
+"""Where a migration stands: what both front ends show, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from phasewise.model.measurement import CheckResult, Delta, Measurement, Verification
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import Target
+
+
+class State(StrEnum):
+    """The state of one phase. Shown as a glyph and a word, never by colour alone."""
+
+    PROPOSED = "proposed"
+    ASKS = "asks first"
+    SKIPPED = "skipped"
+    APPLIED = "applied"
+    """Committed; not verified yet."""
+    VERIFIED = "verified"
+    """Committed, built, and every check of the baseline passes."""
+    FAILED = "failed"
+    """Committed, and its build or a check of the baseline fails."""
+    ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One phase in the list: proposed, applied or rolled back."""
+
+    id: str
+    title: str
+    state: State
+    phase: Phase | None
+    """The proposal; for an applied phase it is read back from its commit."""
+    commit: str | None = None
+    """The commit that applied it."""
+    measurement: Measurement | None = None
+    delta: Delta | None = None
+    """Against the step before it: the previous applied phase, else the baseline."""
+    verification: Verification | None = None
+    broken: tuple[CheckResult, ...] = ()
+    """Checks that passed on the baseline and do not pass here."""
+    refusal: str = ""
+    """Why it cannot be applied or rolled back now; empty when it can."""
+    unticked: frozenset[str] = frozenset()
+    """Files of the phase that the user left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that a front end shows of one target."""
+
+    repository: str
+    """The folder's name."""
+    path: str
+    branch: str
+    """`HEAD` when detached."""
+    head: str
+    target: Target
+    targets: tuple[Target, ...]
+    baseline: str
+    """The commit that the migration starts from."""
+    rows: tuple[Row, ...]
+    declined: tuple[Declined, ...]
+    baseline_measurement: Measurement | None = None
+    baseline_verification: Verification | None = None
+    current_measurement: Measurement | None = None
+    refusal: str = ""
+    """Why nothing can be applied now (a merge under way); empty when it can."""
+    branch_decided: bool = False
+    """Whether the user was asked already where to commit in this repository."""
+
+    def row(self, id: str) -> Row | None:
+        """The row with that id, or None."""
+        return next((row for row in self.rows if row.id == id), None)

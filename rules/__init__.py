@@ -1,0 +1,1 @@
+"""One migration per file, named by what it does; found by discovery."""
