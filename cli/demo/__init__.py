@@ -1,0 +1,1 @@
+"""The sample repository of `phasewise demo`, commit by commit."""
