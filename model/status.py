@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from phasewise.model.census import Census
 from phasewise.model.measurement import CheckResult, Delta, Measurement, Verification
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import Target
@@ -46,6 +47,8 @@ class Row:
     """Why it cannot be applied or rolled back now; empty when it can."""
     unticked: frozenset[str] = frozenset()
     """Files of the phase that the user left out."""
+    measurements: tuple[Measurement, ...] = ()
+    """The latest measurement of the commit in each scenario that was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ class Status:
     current_measurement: Measurement | None = None
     refusal: str = ""
     """Why nothing can be applied now (a merge under way); empty when it can."""
+    baseline_measurements: tuple[Measurement, ...] = ()
+    """The latest measurement of the baseline in each scenario that was measured."""
+    baseline_census: Census | None = None
+    """What is inside the baseline's image; None until it was built."""
     branch_decided: bool = False
     """Whether the user was asked already where to commit in this repository."""
 
