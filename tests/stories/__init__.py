@@ -1,0 +1,1 @@
+"""Repositories with the structures of four real image migrations, for the tests."""
