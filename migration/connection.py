@@ -1,0 +1,138 @@
+"""Finds the Docker Engine as the docker CLI finds it: DOCKER_HOST, the docker context, the default socket."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import docker.errors
+import docker.tls
+import docker.utils
+
+from phasewise.migration.errors import NoEngine
+from phasewise.migration.process import capture
+
+BUILDX_NEEDED = (0, 13)
+"""The first version with `--progress=rawjson`."""
+
+_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An engine that answered, and how it was reached."""
+
+    api: Any
+    """The docker SDK's low-level client."""
+    builder: str
+    """The buildx builder that builds straight into the engine: the one named as the docker context."""
+    host: str
+    engine_version: str
+    buildx_version: str
+
+    @property
+    def place(self) -> str:
+        """`local`, or the remote host's name."""
+        url = urlsplit(self.host)
+        return "local" if url.scheme in ("unix", "npipe", "") else (url.hostname or self.host)
+
+
+def connect(builder: str | None = None) -> Connection:
+    """The engine that a `docker` command typed now would talk to.
+
+    `builder` names another buildx builder than the engine's own; the images come to the engine all the same.
+
+    Raises:
+        NoEngine: no docker CLI, no answer, or a buildx that is too old; the hint says what to do.
+    """
+    context = _context()
+    buildx = _buildx_version()
+    host = str(context["Endpoints"]["docker"]["Host"])
+    api = _client(context, host)
+    try:
+        version = api.version()
+    except Exception as error:  # the SDK lets requests', urllib3's and socket errors through
+        raise NoEngine(
+            f"no Docker Engine answers at {host}", "start Docker, or set DOCKER_HOST or `docker context use`"
+        ) from error
+    return Connection(
+        api, builder or str(context["Name"]), host, _numbers(str(version.get("Version", ""))), buildx
+    )
+
+
+def _context() -> dict[str, Any]:
+    """The current docker context; DOCKER_HOST and DOCKER_CONTEXT count as for every docker command."""
+    answer = _docker("context", "inspect")
+    try:
+        found = json.loads(answer.stdout)[0]
+    except (json.JSONDecodeError, IndexError):
+        raise NoEngine(
+            f"docker has no usable context: {answer.stderr.strip()}", "see `docker context ls`"
+        ) from None
+    if not isinstance(found, dict):
+        raise NoEngine("docker has no usable context", "see `docker context ls`")
+    return found
+
+
+def _buildx_version() -> str:
+    answer = _docker("buildx", "version")
+    found = re.search(r"v?(\d+)\.(\d+)(?:\.\d+)?", answer.stdout)
+    if answer.returncode or not found:
+        raise NoEngine("docker has no buildx", "install the docker-buildx plugin, 0.13 or newer")
+    if (int(found[1]), int(found[2])) < BUILDX_NEEDED:
+        raise NoEngine(f"buildx {found[0]} is too old", "install docker-buildx 0.13 or newer")
+    return found[0].removeprefix("v")
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return capture(["docker", *arguments])
+    except FileNotFoundError:
+        raise NoEngine("no docker command on PATH", "install Docker with buildx 0.13 or newer") from None
+    except subprocess.TimeoutExpired:
+        raise NoEngine(f"`docker {' '.join(arguments)}` does not answer", "see whether Docker hangs") from None
+
+
+def _client(context: dict[str, Any], host: str) -> Any:
+    try:
+        return docker.APIClient(base_url=host, version="auto", timeout=_TIMEOUT_SECONDS, tls=_tls(context))
+    except Exception as error:  # the SDK lets requests', urllib3's and socket errors through
+        raise NoEngine(f"no Docker Engine answers at {host}: {_short(error)}", _hint(host)) from error
+
+
+def _tls(context: dict[str, Any]) -> Any:
+    """The context's certificates; for the default context those of DOCKER_CERT_PATH."""
+    path = str((context.get("Storage") or {}).get("TLSPath") or "")
+    folder = Path(path) / "docker"
+    if not folder.is_dir():
+        return docker.utils.kwargs_from_env().get("tls", False)
+    pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    authority = folder / "ca.pem"
+    skip = bool(context["Endpoints"]["docker"].get("SkipTLSVerify"))
+    return docker.tls.TLSConfig(
+        client_cert=pair if (folder / "cert.pem").exists() else None,
+        ca_cert=str(authority) if authority.exists() else None,
+        verify=not skip,
+    )
+
+
+def _hint(host: str) -> str:
+    if host.startswith("ssh://"):
+        return "engines over ssh need the paramiko package: pip install 'docker[ssh]'"
+    return "start Docker, or set DOCKER_HOST or `docker context use`"
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _numbers(version: str) -> str:
+    """`26.1.5` of `26.1.5+dfsg1`."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return found[0] if found else version

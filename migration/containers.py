@@ -1,0 +1,357 @@
+"""Runs programs inside images: limited in every direction, and always cleaned up."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+
+from phasewise.migration.errors import Cancelled, PhasewiseError
+from phasewise.migration.events import Cancel
+
+RUN_LABEL = "phasewise.run"
+_HOST_LABEL = "phasewise.host"
+_PROCESS_LABEL = "phasewise.process"
+"""`pid@start`: a pid alone may belong to another program by the time somebody looks."""
+
+_POLL_SECONDS = 0.05
+OUTPUT_BYTES = 4_000_000
+"""What is kept of each of a program's two streams; the rest is read and dropped."""
+
+_MEMORY_BYTES = 2_000_000_000
+_PROCESSES = 512
+_CPUS = 2
+
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+"""Exit statuses for a program that cannot be started, as shells and the docker CLI give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a program inside an image ended."""
+
+    exit_code: int | None
+    """None when it was stopped at its time limit."""
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+    oom: bool = False
+    """Whether the kernel ended it at the memory limit."""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself, with status 0."""
+        return self.exit_code == 0 and not self.timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class HealthResult:
+    """What the image's own health check said of a started container."""
+
+    status: str
+    """`healthy`, `unhealthy`, `starting` (never decided within its limits), `exited`, `none`."""
+    output: str
+    """What the last check printed, or the container when it ended."""
+    seconds: float = 0.0
+
+
+@dataclass
+class _Output:
+    """The first bytes of both streams, filled by a thread of its own."""
+
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def collect(self, stream: Any) -> None:
+        """Reads until the container closes its streams; a broken connection ends it too."""
+        try:
+            for pair in stream:
+                for kept, chunk in zip((self.stdout, self.stderr), pair, strict=True):
+                    if chunk:
+                        kept += chunk[: OUTPUT_BYTES - len(kept)]
+        except (OSError, docker.errors.DockerException):
+            pass
+        finally:
+            self.ended.set()
+
+
+class Containers:
+    """Starts and removes containers on one engine."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._swept = False
+
+    @cached_property
+    def _limits(self) -> dict[str, Any]:
+        """Memory, process and CPU limits, as far as the engine's kernel knows them."""
+        info = self._api.info()
+        cpus = min(_CPUS, int(info.get("NCPU") or _CPUS))
+        return {
+            "pids_limit": _PROCESSES,
+            **({"nano_cpus": cpus * 10**9} if info.get("CpuCfsQuota") else {}),
+        }
+
+    def run(
+        self,
+        image: str,
+        argv: Sequence[str],
+        *,
+        entrypoint: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+        capabilities: Sequence[str] = (),
+        network: bool = False,
+        timeout_seconds: float = 60.0,
+        memory_bytes: int = _MEMORY_BYTES,
+        cancel: Cancel | None = None,
+    ) -> RunResult:
+        """Runs `entrypoint` + `argv` in a new container of `image`, as its own user unless told otherwise.
+
+        An empty `entrypoint` switches the image's off, so that `argv` is the whole command.
+
+        Raises:
+            Cancelled: `cancel` was asked; the container is gone.
+            PhasewiseError: the engine refused.
+        """
+        cancel = cancel or Cancel()
+        self._sweep_once()
+        # An empty string would be taken for "the image's own"; a list with one is how the API says "none".
+        started = time.monotonic()
+        container = self._create(
+            image,
+            command=list(argv),
+            entrypoint=list(entrypoint) or [""],
+            environment=dict(environment or {}),
+            user=user,
+            healthcheck={"test": ["NONE"]},
+            host=self._host_config(network, memory_bytes, capabilities),
+        )
+        try:
+            output = self._attach(container)
+            if failure := self._start(container):
+                return RunResult(failure[0], "", failure[1], seconds=time.monotonic() - started)
+            in_time = self._wait(container, output, started + timeout_seconds, cancel)
+            state = self._api.inspect_container(container)["State"]
+            return RunResult(
+                int(state["ExitCode"]) if in_time else None,
+                bytes(output.stdout).decode("utf-8", "replace"),
+                bytes(output.stderr).decode("utf-8", "replace"),
+                timed_out=not in_time,
+                oom=bool(state.get("OOMKilled")),
+                seconds=time.monotonic() - started,
+            )
+        except docker.errors.APIError as error:
+            raise _refused(error) from error
+        finally:
+            self._remove(container)
+
+    def health(self, image: str, *, cancel: Cancel | None = None, ceiling_seconds: float = 120.0) -> HealthResult:
+        """Starts the image's own command without network and waits for its health check to decide.
+
+        The check runs more often than the image asks for, so that nobody waits for a long interval; start
+        period, time limit and the total time until the image would be called unhealthy stay as they are,
+        but never more than `ceiling_seconds`.
+
+        Raises:
+            Cancelled: `cancel` was asked; the container is gone.
+            PhasewiseError: the engine refused.
+        """
+        cancel = cancel or Cancel()
+        self._sweep_once()
+        check = self._api.inspect_image(image)["Config"].get("Healthcheck") or {}
+        if not check.get("Test") or check["Test"][0] == "NONE":
+            return HealthResult("none", "")
+        pace = _pace(check)
+        started = time.monotonic()
+        container = self._create(
+            image, healthcheck=pace.healthcheck, host=self._host_config(False, _MEMORY_BYTES, ())
+        )
+        try:
+            output = self._attach(container)
+            if failure := self._start(container):
+                return HealthResult("exited", failure[1])
+            deadline = started + min(pace.total_seconds, ceiling_seconds)
+            status, said = self._decided(container, output, deadline, cancel)
+            return HealthResult(status, said, time.monotonic() - started)
+        except docker.errors.APIError as error:
+            raise _refused(error) from error
+        finally:
+            self._remove(container)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Removes containers of processes on this machine that ended without doing so; returns their ids."""
+        removed = []
+        for container in self._api.containers(all=True, filters={"label": RUN_LABEL}):
+            labels = container.get("Labels") or {}
+            if labels.get(_HOST_LABEL) == _host() and not _is_alive(labels.get(_PROCESS_LABEL, "")):
+                self._remove(container["Id"])
+                removed.append(container["Id"])
+        return tuple(removed)
+
+    def _sweep_once(self) -> None:
+        if not self._swept:
+            self._swept = True
+            self.sweep()
+
+    def _host_config(self, network: bool, memory_bytes: int, capabilities: Sequence[str]) -> Any:
+        return self._api.create_host_config(
+            network_mode="default" if network else "none",
+            cap_drop=["ALL"],
+            cap_add=list(capabilities),
+            security_opt=["no-new-privileges"],
+            mem_limit=memory_bytes,
+            memswap_limit=memory_bytes,
+            log_config={"Type": "none"},
+            **self._limits,
+        )
+
+    def _create(self, image: str, *, host: Any, **settings: Any) -> str:
+        try:
+            created = self._api.create_container(
+                image,
+                host_config=host,
+                labels={RUN_LABEL: uuid.uuid4().hex, _HOST_LABEL: _host(), _PROCESS_LABEL: _this_process()},
+                stop_signal="SIGKILL",
+                **settings,
+            )
+        except docker.errors.APIError as error:
+            raise _refused(error) from error
+        return str(created["Id"])
+
+    def _attach(self, container: str) -> _Output:
+        """Listens before the start, so that nothing is missed; the log driver keeps nothing."""
+        output = _Output()
+        stream = self._api.attach(container, stdout=True, stderr=True, stream=True, demux=True)
+        threading.Thread(target=output.collect, args=(stream,), daemon=True).start()
+        return output
+
+    def _start(self, container: str) -> tuple[int, str] | None:
+        """Starts it; (exit status, reason) when its program cannot be started."""
+        try:
+            self._api.start(container)
+        except docker.errors.APIError as error:
+            reason = str(error.explanation or error)
+            if "not found" in reason or "no such file" in reason:
+                return NOT_FOUND, reason
+            if "permission denied" in reason or "is a directory" in reason or "exec format" in reason:
+                return NOT_EXECUTABLE, reason
+            raise
+        return None
+
+    def _wait(self, container: str, output: _Output, deadline: float, cancel: Cancel) -> bool:
+        """Waits for the end; False when the time limit came first, and the container was killed."""
+        while True:
+            if cancel.asked:
+                raise Cancelled("stopped")
+            if output.ended.wait(_POLL_SECONDS) and not self._api.inspect_container(container)["State"]["Running"]:
+                return True
+            if time.monotonic() > deadline:
+                self._kill(container)
+                output.ended.wait(5)
+                return False
+            if output.ended.is_set():
+                cancel.wait(_POLL_SECONDS)
+
+    def _decided(self, container: str, output: _Output, deadline: float, cancel: Cancel) -> tuple[str, str]:
+        """The health status once it is final, or `starting` at the deadline, with the last output."""
+        while True:
+            if cancel.wait(4 * _POLL_SECONDS):
+                raise Cancelled("stopped")
+            state = self._api.inspect_container(container)["State"]
+            health = state.get("Health") or {}
+            log = health.get("Log") or [{}]
+            if not state["Running"]:
+                output.ended.wait(5)
+                printed = bytes(output.stdout + output.stderr).decode("utf-8", "replace")
+                return "exited", f"exit status {state['ExitCode']}\n{printed[-2000:]}"
+            if health.get("Status") in ("healthy", "unhealthy") or time.monotonic() > deadline:
+                return str(health.get("Status") or "starting"), str(log[-1].get("Output") or "")
+
+    def _kill(self, container: str) -> None:
+        try:
+            self._api.kill(container)
+        except docker.errors.APIError as error:
+            # 409: it ended by itself in the meantime.
+            if error.status_code != 409:
+                raise
+
+    def _remove(self, container: str) -> None:
+        try:
+            self._api.remove_container(container, force=True, v=True)
+        except docker.errors.APIError as error:
+            # 404 and 409: somebody else, a sweep perhaps, is removing it or has done so.
+            if error.status_code not in (404, 409):
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    healthcheck: dict[str, Any]
+    total_seconds: float
+
+
+_SECOND = 10**9
+_OFTEN_SECONDS = 1
+
+
+def _pace(check: Mapping[str, Any]) -> _Pace:
+    """The image's health check at a shorter interval, with as many retries more; defaults are the engine's."""
+    interval = check.get("Interval") or 30 * _SECOND
+    timeout = check.get("Timeout") or 30 * _SECOND
+    start = check.get("StartPeriod") or 0
+    retries = check.get("Retries") or 3
+    often = min(interval, _OFTEN_SECONDS * _SECOND)
+    faster = {
+        "test": check["Test"],
+        "interval": often,
+        "timeout": timeout,
+        "start_period": start,
+        "retries": max(1, retries * interval // often),
+    }
+    return _Pace(faster, (start + retries * (interval + timeout)) / _SECOND)
+
+
+def _refused(error: docker.errors.APIError) -> PhasewiseError:
+    return PhasewiseError(f"the engine refused: {error.explanation or error}")
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _this_process() -> str:
+    return f"{os.getpid()}@{_start_of(os.getpid())}"
+
+
+def _start_of(pid: int) -> str:
+    """When the process began, in clock ticks since boot, where /proc tells; empty elsewhere."""
+    try:
+        # The program's name stands in parentheses and may hold anything; the 20th field after it is the start.
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_alive(process: str) -> bool:
+    pid, _, start = process.partition("@")
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _start_of(int(pid)) == start
