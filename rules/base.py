@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from phasewise.model.census import Census
 from phasewise.model.phase import Declined, Phase, Risk
-from phasewise.model.repo import RepoView
+from phasewise.model.repo import BuildReference, RepoView
 
 Picks = Mapping[str, frozenset[str]]
 """What the user picked: option ids by choice id; empty where they left the default."""
@@ -29,6 +30,8 @@ class Example:
     """Other files that the phase changes or adds, as they must read afterwards."""
     picks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     title: str = ""
+    builds: tuple[BuildReference, ...] = ()
+    census: Census | None = None
 
 
 class Rule(ABC):

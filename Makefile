@@ -1,0 +1,36 @@
+# Two commands do everything from nothing: `make demo` and `make test`.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo test check engine screenshots benchmark docs clean
+
+demo: $(VENV)/installed engine      ## the main job on a sample repository, with real builds
+	@$(BIN)/phasewise demo
+
+test: $(VENV)/installed engine      ## all tests; those that build are skipped, and counted, without an engine
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed            ## format, lint, types, import contract, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	MYPYPATH=.typing $(BIN)/mypy -p phasewise.model -p phasewise.rules -p phasewise.migration
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+engine:                             ## finds an engine or sets one up; without one the rest still runs
+	@.ci/engine || test $$? -eq 4
+
+screenshots: $(VENV)/installed engine ## the pictures of the README, from a real run of the demo
+	$(BIN)/python screenshots/make.py
+
+benchmark: $(VENV)/installed engine ## ratios against a peer, printed
+	$(BIN)/python -m pytest tests/benchmarks -s -o python_files='bench_*.py'
+
+clean:                              ## what `make` made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

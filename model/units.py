@@ -1,0 +1,42 @@
+"""Figures as people read them: decimal units, a true minus sign, a sign where it is a change."""
+
+from __future__ import annotations
+
+_UNITS = (("GB", 10**9, 2), ("MB", 10**6, 0), ("kB", 10**3, 0))
+
+
+def size(number_bytes: int) -> str:
+    """`5.84 GB`, `410 MB`, `0 B`: decimal units, as `docker images` prints them."""
+    for unit, factor, digits in _UNITS:
+        if round(abs(number_bytes) / factor, digits) >= 1:
+            return f"{_minus(number_bytes / factor, digits)} {unit}"
+    return f"{_minus(number_bytes, 0)} B"
+
+
+def size_change(number_bytes: int) -> str:
+    """`−5.84 GB`, `+12 MB`, `0 B`."""
+    return f"+{size(number_bytes)}" if number_bytes > 0 else size(number_bytes)
+
+
+def percent_change(before: float, after: float) -> str:
+    """`−49 %`; empty when there is nothing to compare with."""
+    if not before:
+        return ""
+    change = 100 * (after - before) / before
+    return f"{'+' if round(change) > 0 else ''}{_minus(change, 0)} %"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `41 s`, `2 min 05 s`, `1 h 02 min`."""
+    if seconds < 9.95:
+        return f"{_minus(seconds, 1)} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _minus(number: float, digits: int) -> str:
+    text = f"{number:.{digits}f}"
+    return "0" if float(text) == 0 and digits == 0 else text.replace("-", "\N{MINUS SIGN}")
