@@ -14,7 +14,6 @@ import docker
 import docker.errors
 import docker.tls
 import docker.utils
-
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.process import capture
 
@@ -96,7 +95,9 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     except FileNotFoundError:
         raise NoEngine("no docker command on PATH", "install Docker with buildx 0.13 or newer") from None
     except subprocess.TimeoutExpired:
-        raise NoEngine(f"`docker {' '.join(arguments)}` does not answer", "see whether Docker hangs") from None
+        raise NoEngine(
+            f"`docker {' '.join(arguments)}` does not answer", "see whether Docker hangs"
+        ) from None
 
 
 def _client(context: dict[str, Any], host: str) -> Any:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
-
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel
 
@@ -157,7 +156,9 @@ class Containers:
         finally:
             self._remove(container)
 
-    def health(self, image: str, *, cancel: Cancel | None = None, ceiling_seconds: float = 120.0) -> HealthResult:
+    def health(
+        self, image: str, *, cancel: Cancel | None = None, ceiling_seconds: float = 120.0
+    ) -> HealthResult:
         """Starts the image's own command without network and waits for its health check to decide.
 
         The check runs more often than the image asks for, so that nobody waits for a long interval; start
@@ -255,7 +256,10 @@ class Containers:
         while True:
             if cancel.asked:
                 raise Cancelled("stopped")
-            if output.ended.wait(_POLL_SECONDS) and not self._api.inspect_container(container)["State"]["Running"]:
+            if (
+                output.ended.wait(_POLL_SECONDS)
+                and not self._api.inspect_container(container)["State"]["Running"]
+            ):
                 return True
             if time.monotonic() > deadline:
                 self._kill(container)
@@ -307,7 +311,7 @@ _OFTEN_SECONDS = 1
 
 
 def _pace(check: Mapping[str, Any]) -> _Pace:
-    """The image's health check at a shorter interval, with as many retries more; defaults are the engine's."""
+    """The image's health check at a shorter interval, with more retries; defaults are the engine's."""
     interval = check.get("Interval") or 30 * _SECOND
     timeout = check.get("Timeout") or 30 * _SECOND
     start = check.get("StartPeriod") or 0
@@ -338,8 +342,13 @@ def _this_process() -> str:
 def _start_of(pid: int) -> str:
     """When the process began, in clock ticks since boot, where /proc tells; empty elsewhere."""
     try:
-        # The program's name stands in parentheses and may hold anything; the 20th field after it is the start.
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        # The program's name stands in parentheses and may hold anything; 20 fields later comes the start.
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[19]
+        )
     except (OSError, IndexError):
         return ""
 

@@ -16,8 +16,7 @@ _CIRCUMSTANCES: tuple[tuple[str, str], ...] = (
     (r"no space left on device|disk quota exceeded|ENOSPC", "the disk is full"),
     (
         r"temporary failure (?:in name resolution|resolving)|could not resolve (?:host|')|no such host"
-        r"|name or service not known|nodename nor servname|server misbehaving|failed to resolve source metadata"
-        r".*(?:dial|lookup|timeout)",
+        r"|name or service not known|nodename nor servname|server misbehaving",
         "a host name could not be resolved",
     ),
     (
@@ -27,13 +26,13 @@ _CIRCUMSTANCES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"toomanyrequests|429 too many requests|http error 429|unexpected status[^\n]* (?:429|5\d\d)"
-        r"|\b50[0234] (?:bad gateway|service unavailable|gateway time-?out|internal server error|server error)"
+        r"|\b50[0234] (?:bad gateway|service unavailable|gateway time-?out|(?:internal )?server error)"
         r"|http error 5\d\d",
         "a registry or package index refused for now",
     ),
     (
         r"connection reset by peer|connection timed out|network is unreachable|no route to host|i/o timeout"
-        r"|read timed out|ReadTimeoutError|ConnectTimeoutError|NewConnectionError|max retries exceeded with url"
+        r"|read timed out|ReadTimeoutError|ConnectTimeoutError|NewConnectionError|max retries exceeded with"
         r"|remote end closed connection|httpReadSeeker[^\n]*EOF|(?:could not|unable to) connect to \S+:\d+"
         r"|unable to connect to \S+:http|operation timed out|error sending request for url"
         r"|client\.timeout exceeded|dial tcp",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
-
 from phasewise.migration import buildx
 from phasewise.migration.connection import Connection, connect
 from phasewise.migration.containers import Containers, HealthResult, RunResult
@@ -51,7 +50,7 @@ class LabelledImage:
 
 
 class Engine:
-    """A Docker Engine with BuildKit, local or remote. Its methods may be called from any one thread at a time."""
+    """A Docker Engine with BuildKit, local or remote; for one thread at a time."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -124,9 +123,10 @@ class Engine:
         except docker.errors.ImageNotFound as error:
             raise PhasewiseError(f"the engine has no image {image}", "build it first") from error
         layers = tuple(
-            Layer(str(entry.get("CreatedBy") or ""), int(entry.get("Size") or 0)) for entry in reversed(history)
+            Layer(str(entry.get("CreatedBy") or ""), int(entry.get("Size") or 0))
+            for entry in reversed(history)
         )
-        # With the containerd image store, Size is that of the compressed content; the history is unpacked always.
+        # With the containerd image store, Size is that of the compressed content; the history is unpacked.
         size = max(int(found["Size"]), sum(layer.size_bytes for layer in layers))
         return ImageInfo(str(found["Id"]), size, found.get("Config") or {}, layers)
 
@@ -167,6 +167,14 @@ class Engine:
         Nobody else's image is ever touched. What a container uses stays.
         """
         return tuple(name for name in names if self._remove_ours(name))
+
+    def discard(self, image_id: str) -> bool:
+        """Removes an image of ours that lost its name to a newer build; whether it was removed."""
+        try:
+            named = self._api.inspect_image(image_id).get("RepoTags")
+        except docker.errors.ImageNotFound:
+            return False
+        return not named and self._remove_ours(image_id)
 
     def _remove_ours(self, name: str) -> bool:
         try:

@@ -47,7 +47,11 @@ class Running:
     """
 
     def __init__(
-        self, argv: Sequence[str], *, directory: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._process = subprocess.Popen(
             list(argv),
