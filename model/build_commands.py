@@ -1,0 +1,98 @@
+"""The `docker build` commands of a shell script, with the spans that a change of Dockerfile needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import tree_sitter_bash
+from phasewise.model.text import Span
+from tree_sitter import Language, Node, Parser
+
+_WITH_VALUE = re.compile(
+    "-[cfmot]|--(add-host|allow|annotation|attest|build-arg|build-context|builder|cache-from|cache-to|call"
+    "|cgroup-parent|cpu-period|cpu-quota|cpu-shares|cpuset-cpus|cpuset-mems|file|iidfile|isolation|label|memory"
+    "|memory-swap|metadata-file|network|no-cache-filter|output|platform|progress|secret|security-opt|shm-size"
+    "|ssh|tag|target|ulimit)"
+)
+"""The options of docker build and docker buildx build whose value is the next word."""
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One word of a command: its text without quotes, and the span with them."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class BuildCommand:
+    """One `docker build`, `docker buildx build` or `podman build`; spans are offsets into the script."""
+
+    build: Argument
+    """The word `build`."""
+    file: Argument | None
+    """The value of `-f` or `--file`; its span is that of the value alone, quotes included."""
+    context: Argument
+
+
+def build_commands(script: str) -> tuple[BuildCommand, ...]:
+    """Every build of `script` that names a context. Workflow expressions count as parts of words."""
+    masked = _EXPRESSION.sub(lambda match: "X" * len(match[0]), script)
+    source = "".join(character if ord(character) < 128 else "x" for character in masked)
+    found = (_build(words) for words in _commands(_parser().parse(source.encode()).root_node, script))
+    return tuple(command for command in found if command)
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def _commands(node: Node, script: str) -> Iterator[list[Argument]]:
+    if node.type == "command":
+        parts = [
+            child for child in node.named_children if child.type not in ("variable_assignment", "comment")
+        ]
+        words = [_argument(child, script) for child in parts if "redirect" not in child.type]
+        if words:
+            yield words
+    for child in node.children:
+        yield from _commands(child, script)
+
+
+def _argument(node: Node, script: str) -> Argument:
+    text = script[node.start_byte : node.end_byte]
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    return Argument(text, Span(node.start_byte, node.end_byte))
+
+
+def _build(words: list[Argument]) -> BuildCommand | None:
+    names = [word.value.rpartition("/")[2] for word in words]
+    tool = next(
+        (index for index, name in enumerate(names[:3]) if name in ("docker", "podman", "buildx")), None
+    )
+    if tool is None or "build" not in names[tool + 1 : tool + 5] or "compose" in names[tool + 1 :][:1]:
+        return None
+    start = names.index("build", tool + 1)
+    file, context = None, None
+    arguments = iter(words[start + 1 :])
+    for word in arguments:
+        name, equals, _ = word.value.partition("=")
+        if name in ("-f", "--file"):
+            file = _value(word, len(name) + 1) if equals else next(arguments, None)
+        elif _WITH_VALUE.fullmatch(word.value):
+            next(arguments, None)
+        elif not word.value.startswith("-") or word.value == "-":
+            context = word
+    return BuildCommand(words[start], file, context) if context else None
+
+
+def _value(word: Argument, flag: int) -> Argument:
+    """What stands behind `--file=`."""
+    return Argument(word.value[flag:].strip("\"'"), Span(word.span.start + flag, word.span.end))
