@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from phasewise.migration import worktrees
 from phasewise.migration.errors import Refused, Usage
-from phasewise.migration.git_process import Conversation, GitFailed, GitProcess, Output
-from phasewise.migration.notes import Notes, TextOf
+from phasewise.migration.git_process import GitFailed, GitProcess
+from phasewise.migration.notes import Notes
+from phasewise.migration.objects import Objects
 from phasewise.migration.work_tree import (
     Journal,
     Replacement,
@@ -27,9 +28,7 @@ from phasewise.migration.work_tree import (
 from phasewise.model.phase import FileEdit
 from phasewise.model.text import decode, encode
 
-LARGEST_TEXT_BYTES = 2_000_000
-"""Larger files are nobody's Dockerfile, workflow or requirements list, and are not read."""
-
+_FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
     "rebase-merge": "a rebase",
@@ -73,13 +72,12 @@ class Repository:
 
     def __init__(self, root: Path, git_directory: Path, common_directory: Path) -> None:
         self.root, self.git_directory, self.common_directory = root, git_directory, common_directory
-        self.notes = Notes(GitProcess(root), common_directory, self._blob_text)
         self._git = GitProcess(root)
+        self._objects = Objects(self._git)
+        self.notes = Notes(self._git, common_directory, self._objects)
         self._journal = Journal(git_directory)
-        self._objects: Conversation | None = None
-        self._objects_start = threading.Lock()
+        self._logs: dict[tuple[str, int], tuple[Logged, ...]] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
-        self._texts: dict[str, str | None] = {}
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -186,6 +184,10 @@ class Repository:
         except GitFailed:
             raise Usage(f"{revision} names no commit of {self.name}") from None
 
+    def _known(self, commit: str) -> str:
+        """`resolve`, without asking git about what is a full hash already."""
+        return commit if _FULL_HASH.fullmatch(commit) else self.resolve(commit)
+
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` contains `ancestor`; every commit contains itself."""
         command = ("merge-base", "--is-ancestor", self.resolve(ancestor), self.resolve(descendant))
@@ -194,7 +196,7 @@ class Repository:
     def entries(self, commit: str) -> Mapping[str, Entry]:
         """All paths of a commit's tree, symbolic links and submodules too."""
         if commit not in self._trees:
-            listed = self._git.read("ls-tree", "-r", "-z", "--full-tree", self.resolve(commit)).fields
+            listed = self._git.read("ls-tree", "-r", "-z", "--full-tree", self._known(commit)).fields
             self._trees[commit] = {
                 path: Entry(mode, sha) for mode, _, sha, path in (_split(line) for line in listed)
             }
@@ -207,35 +209,23 @@ class Repository:
     def files(self, commit: str, paths: Collection[str] | None = None) -> Mapping[str, str]:
         """The text files of a commit by path, each read when it is asked for.
 
-        Binary files and those beyond LARGEST_TEXT_BYTES raise KeyError.
+        Binary files and those beyond `objects.LARGEST_TEXT_BYTES` raise KeyError.
         """
         entries = self.entries(commit)
         wanted = entries if paths is None else [path for path in paths if path in entries]
-        return _Files(
-            {path: entries[path].sha for path in wanted if entries[path].is_regular}, self._blob_text
-        )
-
-    def _blob_text(self, sha: str) -> str | None:
-        if sha not in self._texts:
-            with self._objects_start:
-                if self._objects is None:
-                    self._objects = self._git.converse("cat-file", "--batch")
-            content = self._objects.content(sha, LARGEST_TEXT_BYTES)
-            self._texts[sha] = None if content is None or b"\0" in content[:8000] else decode(content)
-        return self._texts[sha]
+        return _Files({path: entries[path].sha for path in wanted if entries[path].is_regular}, self._objects)
 
     def log(self, revision: str = "HEAD", limit: int = 5000) -> tuple[Logged, ...]:
         """The commits that `revision` contains, newest first, at most `limit`."""
-        output = self._git.read(
-            "log",
-            "-z",
-            f"--max-count={limit}",
-            "--encoding=UTF-8",
-            "--format=%H%n%P%n%B",
-            self.resolve(revision),
-        )
-        records = (record.split("\n", 2) for record in decode(output.stdout).split("\0") if record)
-        return tuple(Logged(sha, tuple(parents.split()), body) for sha, parents, body in records)
+        start = self.resolve(revision)
+        known = self._logs.get((start, limit))
+        if known is None:
+            command = ("log", "-z", f"--max-count={limit}", "--encoding=UTF-8", "--format=%H%n%P%n%B")
+            records = decode(self._git.read(*command, start).stdout).split("\0")
+            words = (record.split("\n", 2) for record in records if record)
+            known = tuple(Logged(sha, tuple(parents.split()), body) for sha, parents, body in words)
+            self._logs = {(start, limit): known}
+        return known
 
     def touching(self, path: str, revision: str = "HEAD") -> list[list[str]]:
         """Commit, author, ISO date and subject of what changed `path`, newest first, across renames."""
@@ -252,16 +242,16 @@ class Repository:
         words = decode(fields).removesuffix("\0").split("\0")
         return [words[start : start + 4] for start in range(0, len(words) - 3, 4)]
 
-    def blame(self, commit: str, path: str) -> Output:
+    def blame(self, commit: str, path: str) -> str:
         """`git blame --porcelain`, white space ignored, moved lines followed; the rest as the user set it.
 
         A configured list of ignored revisions that is missing is left out instead of failing.
         """
         command = ("blame", "--porcelain", "-w", "-M", self.resolve(commit), "--", path)
         try:
-            return self._git.read("-c", "core.abbrev=40", *command)
+            return self._git.read(*command).text
         except GitFailed:
-            return self._git.read("-c", "blame.ignoreRevsFile=", *command)
+            return self._git.read("-c", "blame.ignoreRevsFile=", *command).text
 
     def outside(self, commits: Iterable[str], tips: Sequence[str]) -> frozenset[str]:
         """Those of `commits` that none of `tips` contains, and what lies between."""
@@ -449,6 +439,26 @@ class Repository:
     def changed_paths(self, old: str, new: str) -> tuple[str, ...]:
         """The paths that differ between two commits."""
         return tuple(self.changed(old, new))
+
+    def files_of(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The paths that each commit changed against its first parent."""
+        if not commits:
+            return {}
+        words = self._git.read(
+            "diff-tree",
+            "--stdin",
+            "--root",
+            "-r",
+            "-z",
+            "--name-only",
+            "--no-renames",
+            stdin="".join(f"{commit}\n" for commit in commits).encode(),
+        ).fields
+        starts = [*(words.index(commit) for commit in commits), len(words)]
+        return {
+            commit: tuple(words[start + 1 : end])
+            for commit, start, end in zip(commits, starts, starts[1:], strict=False)
+        }
 
     def edits_of(self, commit: str) -> tuple[FileEdit, ...]:
         """What a commit did to the text files, against its first parent."""
@@ -711,11 +721,11 @@ class Repository:
 class _Files(Mapping[str, str]):
     """Texts by path, read when asked for."""
 
-    def __init__(self, blobs: Mapping[str, str], text_of: TextOf) -> None:
-        self._blobs, self._text_of = blobs, text_of
+    def __init__(self, blobs: Mapping[str, str], objects: Objects) -> None:
+        self._blobs, self._objects = blobs, objects
 
     def __getitem__(self, path: str) -> str:
-        text = self._text_of(self._blobs[path])
+        text = self._objects.text(self._blobs[path])
         if text is None:
             raise KeyError(path)
         return text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from phasewise.migration.errors import PhasewiseError, Usage
-from phasewise.model.text import decode, encode
+from phasewise.model.text import decode
 
 # Without it, a machine without git fails at the import and not with a sentence of ours.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -108,9 +107,9 @@ class GitProcess:
         locale = {key: os.environ.get(key, "") for key in ("LC_ALL", "LANGUAGE")}
         return self._run(arguments, name, stdin, ok, {**locale, **(environment or {})})
 
-    def converse(self, *arguments: str) -> Conversation:
-        """Starts a command that answers one request after another, `cat-file --batch`."""
-        return Conversation(self._start((*_QUIET, *arguments), {"GIT_OPTIONAL_LOCKS": "0"}))
+    def start(self, *arguments: str) -> Git.AutoInterrupt:
+        """Starts a command that changes nothing and answers requests; it ends when it is forgotten."""
+        return self._start((*_QUIET, *arguments), {"GIT_OPTIONAL_LOCKS": "0"})
 
     def _run(
         self,
@@ -148,29 +147,3 @@ class GitProcess:
             )
         except GitCommandNotFound:
             raise Usage("git is not installed, or not on the PATH") from None
-
-
-class Conversation:
-    """A running `git cat-file --batch`: one answer at a time, from any thread; ends when it is forgotten."""
-
-    def __init__(self, process: Git.AutoInterrupt) -> None:
-        self._process = process
-        self._turn = threading.Lock()
-
-    def content(self, object_name: str, limit_bytes: int) -> bytes | None:
-        """The object's bytes; None when it is missing or larger than `limit_bytes`."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        with self._turn:
-            stdin.write(encode(object_name) + b"\n")
-            stdin.flush()
-            header = stdout.readline().split()
-            if len(header) != 3:
-                return None
-            size = int(header[2])
-            if size <= limit_bytes:
-                content: bytes = stdout.read(size + 1)
-                return content[:-1]
-            remaining = size + 1
-            while remaining:
-                remaining -= len(stdout.read(min(remaining, 1 << 20)))
-            return None

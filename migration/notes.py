@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from phasewise.migration.git_process import GitFailed, GitProcess
+from phasewise.migration.objects import Objects
 
-TextOf = Callable[[str], str | None]
-"""The text of a blob by its hash; None when it cannot be read."""
-
-_REF = "--ref=refs/notes/phasewise"
+_NAME = "refs/notes/phasewise"
+_LARGEST_BYTES = 200_000_000
+_REF = f"--ref={_NAME}"
 _IDENTITY = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -23,8 +23,9 @@ _IDENTITY = {
 class Notes:
     """The notes of one repository, one line a record."""
 
-    def __init__(self, git: GitProcess, common_dir: Path, text_of: TextOf) -> None:
-        self._git, self._common_dir, self._text_of = git, common_dir, text_of
+    def __init__(self, git: GitProcess, common_directory: Path, objects: Objects) -> None:
+        self._git, self._common_directory, self._objects = git, common_directory, objects
+        self._listed: tuple[str | None, Mapping[str, str]] = (None, {})
 
     def add(self, commit: str, line: str) -> None:
         """Appends one line to the note of `commit`; works without an identity of the user's, too.
@@ -43,23 +44,30 @@ class Notes:
 
     def read(self, commit: str) -> tuple[str, ...]:
         """The lines of the note of `commit`."""
-        return self.all().get(commit, ())
+        blob = self._blobs().get(commit)
+        return self._lines(blob) if blob else ()
 
     def all(self) -> Mapping[str, tuple[str, ...]]:
         """The lines of every note by commit."""
-        return {
-            commit: tuple(line for line in (self._text_of(blob) or "").split("\n") if line)
-            for commit, blob in self._blobs().items()
-        }
+        return {commit: self._lines(blob) for commit, blob in self._blobs().items()}
 
-    def _blobs(self) -> dict[str, str]:
-        pairs = (line.split() for line in self._git.read("notes", _REF, "list").text.splitlines())
-        return {commit: blob for blob, commit in pairs}
+    def _lines(self, blob: str) -> tuple[str, ...]:
+        return tuple(line for line in (self._objects.text(blob, _LARGEST_BYTES) or "").split("\n") if line)
+
+    def _blobs(self) -> Mapping[str, str]:
+        """The blob of each commit's note; listed again only when the reference moved."""
+        now = self._objects.sha(_NAME)
+        listed_at, blobs = self._listed
+        if now != listed_at:
+            pairs = (line.split() for line in self._git.read("notes", _REF, "list").text.splitlines())
+            blobs = {commit: blob for blob, commit in pairs}
+            self._listed = now, blobs
+        return blobs
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """git itself reads, changes and writes a note without one, and would lose one of two records."""
-        folder = self._common_dir / "phasewise"
+        folder = self._common_directory / "phasewise"
         folder.mkdir(exist_ok=True)
         with open(folder / "notes.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

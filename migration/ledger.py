@@ -1,0 +1,179 @@
+"""What was done, from the trailers of commits, and what was found out, from the notes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from phasewise.migration.git import Logged, Repository
+from phasewise.model import commit_message
+from phasewise.model.census import Census
+from phasewise.model.measurement import Measurement, Scenario, Verification
+from phasewise.model.phase import Phase
+from phasewise.model.record import NotARecord, Record, Recordable, from_line, to_line
+from phasewise.model.repo import Target
+
+Picks = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A phase that a commit applied."""
+
+    id: str
+    commit: str
+    subject: str
+    picks: Picks
+    files: tuple[str, ...] = ()
+    """The paths that its commit changed."""
+
+    @property
+    def title(self) -> str:
+        """The phase's title, as its commit's subject gives it."""
+        return self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a target stands after some history."""
+
+    applied: tuple[Applied, ...] = ()
+    """In the order of their commits."""
+    rolled_back: tuple[str, ...] = ()
+    first: Logged | None = None
+    """The oldest commit that applied a phase, rolled back or not."""
+
+
+def message(phase: Phase, target: Target, picks: Picks) -> str:
+    """The message of the commit that applies `phase`."""
+    return commit_message.message(phase, target, picks)
+
+
+def rollback_message(applied: Applied, target: Target) -> str:
+    """The message of the commit that takes `applied` back."""
+    return commit_message.rollback_message(applied.id, applied.subject, applied.commit, target)
+
+
+def applied(repository: Repository, target: Target) -> tuple[Applied, ...]:
+    """The phases that HEAD holds, oldest first, without those that were taken back."""
+    entries = standing(repository.log(), target).applied
+    files = repository.files_of([entry.commit for entry in entries])
+    return tuple(replace(entry, files=files[entry.commit]) for entry in entries)
+
+
+def rolled_back(repository: Repository, target: Target) -> tuple[str, ...]:
+    """The ids of the phases that were applied and taken back, and not applied again."""
+    return standing(repository.log(), target).rolled_back
+
+
+def baseline(repository: Repository, target: Target) -> str:
+    """The commit that the migration starts from: before the oldest phase, else HEAD."""
+    first = standing(repository.log(), target).first
+    if first is None:
+        return repository.head()
+    return first.parents[0] if first.parents else first.sha
+
+
+def standing(log: Iterable[Logged], target: Target) -> Standing:
+    """Replays a log, newest first as git gives it, for one target.
+
+    A revert of a phase's commit takes it back, whether phasewise made it or `git revert`; a revert of that
+    revert applies it again.
+    """
+    present: dict[str, Applied] = {}
+    gone: dict[str, None] = {}
+    applying: dict[str, Applied] = {}
+    undoing: dict[str, Applied] = {}
+    first: Logged | None = None
+
+    def apply(entry: Applied) -> None:
+        applying[entry.commit] = present[entry.id] = entry
+        gone.pop(entry.id, None)
+
+    def take_back(id: str, by: str) -> None:
+        entry = present.pop(id, None)
+        if entry is not None:
+            undoing[by] = entry
+            gone[id] = None
+
+    for commit in reversed([commit for commit in log if len(commit.parents) < 2]):
+        marks = commit_message.read(commit.message)
+        if marks.phase and marks.is_of(target):
+            first = first or commit
+            if marks.phase not in present:
+                apply(Applied(marks.phase, commit.sha, commit.subject, marks.picks))
+        elif marks.rollback and marks.is_of(target):
+            take_back(marks.rollback, commit.sha)
+        elif not marks.rollback:
+            for reverted in marks.reverts:
+                if reverted in applying and present.get(applying[reverted].id) == applying[reverted]:
+                    take_back(applying[reverted].id, commit.sha)
+                elif reverted in undoing and undoing[reverted].id not in present:
+                    apply(replace(undoing[reverted], commit=commit.sha))
+    return Standing(tuple(present.values()), tuple(gone), first)
+
+
+def record_measurement(repository: Repository, commit: str, target: Target, measurement: Measurement) -> None:
+    """Adds a measurement to the notes."""
+    _record(repository, commit, target, measurement)
+
+
+def record_verification(
+    repository: Repository, commit: str, target: Target, verification: Verification
+) -> None:
+    """Adds a verification to the notes."""
+    _record(repository, commit, target, verification)
+
+
+def record_census(repository: Repository, commit: str, target: Target, census: Census) -> None:
+    """Adds a census to the notes."""
+    _record(repository, commit, target, census)
+
+
+def measurements(repository: Repository, commit: str, target: Target) -> dict[Scenario, Measurement]:
+    """The latest measurement of each scenario."""
+    found = (record.value for record in _records(repository, commit, target))
+    ordered = sorted((value for value in found if isinstance(value, Measurement)), key=lambda m: m.taken_at)
+    return {measurement.scenario: measurement for measurement in ordered}
+
+
+def verification(repository: Repository, commit: str, target: Target) -> Verification | None:
+    """The latest verification, or None."""
+    found = (record.value for record in _records(repository, commit, target))
+    return max((v for v in found if isinstance(v, Verification)), key=lambda v: v.taken_at, default=None)
+
+
+def census(repository: Repository, commit: str, target: Target) -> Census | None:
+    """The latest census, or None."""
+    found = list(_records(repository, commit, target))
+    latest = max(
+        (record for record in found if isinstance(record.value, Census)),
+        key=lambda record: record.recorded_at,
+        default=None,
+    )
+    return latest.value if latest is not None and isinstance(latest.value, Census) else None
+
+
+def unreadable(repository: Repository) -> int:
+    """How many lines of the notes this version does not understand; they are kept, and left out."""
+    return sum(not _is_readable(line) for lines in repository.notes.all().values() for line in lines)
+
+
+def _record(repository: Repository, commit: str, target: Target, value: Recordable) -> None:
+    repository.note_add(commit, to_line(target, value))
+
+
+def _records(repository: Repository, commit: str, target: Target) -> Iterator[Record]:
+    for line in repository.note_read(commit):
+        if _is_readable(line):
+            record = from_line(line)
+            if record.is_of(target):
+                yield record
+
+
+def _is_readable(line: str) -> bool:
+    try:
+        from_line(line)
+    except NotARecord:
+        return False
+    return True
