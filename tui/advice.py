@@ -1,0 +1,35 @@
+"""The sentence in the build panel while no job runs: what is missing, or what to do next."""
+
+from __future__ import annotations
+
+from phasewise.migration.errors import NoEngine
+from phasewise.model.status import Status
+from phasewise.tui import text
+from phasewise.tui.present import phases
+from textual.content import Content
+
+
+def sentence(status: Status | None, engine: bool | None, missing: NoEngine | None) -> Content:
+    """One sentence or two for the present state of things."""
+    if status is None:
+        return Content.styled("Reading the repository …", "dim")
+    if status.refusal:
+        return text.own(("Nothing can be applied: ", "bold $text-warning"), text.one_line(status.refusal))
+    if missing is not None:
+        said = " ".join(part for part in (f"{missing.message.rstrip('.')}.", missing.hint) if part)
+        return text.own(
+            ("No engine: ", "bold $text-warning"), text.one_line(said), ("  All but measuring works.", "dim")
+        )
+    if engine is None:
+        return Content.styled("Looking for an engine …", "dim")
+    current = phases.current(status.rows)
+    if current:
+        return text.own(
+            ("a", "bold $text-accent"),
+            " applies ",
+            (current, "bold"),
+            ", then builds, measures and checks it.",
+        )
+    return text.own(
+        "Nothing is left to apply. ", ("r", "bold $text-accent"), " writes the pull-request text."
+    )

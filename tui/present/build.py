@@ -1,0 +1,120 @@
+"""A running or finished job as lines: its steps, its log, and one line that says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phasewise.tui import text
+from phasewise.tui.present import units
+from phasewise.tui.progress import Entry, Progress, StepProgress, StepState
+from textual.content import Content
+
+_STEPS = {
+    StepState.RUNNING: ("●", "bold $text-primary"),
+    StepState.DONE: ("✔", "$text-success"),
+    StepState.CACHED: ("✔", "$foreground 60%"),
+    StepState.FAILED: ("✖", "bold $text-error"),
+}
+_ENTRIES = {
+    "log": ("  ", "dim"),
+    "say": ("» ", ""),
+    "command": ("$ ", "bold $text-accent"),
+    "good": ("✔ ", "$text-success"),
+    "bad": ("✖ ", "$text-error"),
+}
+_BAR_CELLS = 10
+
+
+def headline(progress: Progress, now: float) -> Content:
+    """`building the baseline  1/3 cold  00:40`: the title of the panel."""
+    build = progress.build
+    which = f"  {build.number}/{build.total}" if build and build.total > 1 else ""
+    scenario = f"  {build.scenario.value}" if build and progress.finished is None else ""
+    return text.own(
+        (text.one_line(progress.title), "bold"),
+        f"{which}{scenario}",
+        (f"  {units.clock(progress.seconds(now))}", "dim"),
+    )
+
+
+def status_line(progress: Progress | None, advice: Content, now: float, cells: int) -> Content:
+    """The whole job on one line, or `advice` where none runs."""
+    if progress is None:
+        return text.fit(Content(" ") + advice, cells)
+    if progress.finished is not None:
+        mark = ("✔ ", "bold $text-success") if progress.finished.ok else ("✖ ", "bold $text-error")
+        said = text.own(
+            " ",
+            mark,
+            (text.one_line(progress.title), "bold"),
+            f": {text.one_line(progress.finished.summary)}",
+        )
+        return text.ends(said, text.own((f"{units.seconds(progress.seconds(now))} ", "dim")), cells)
+    stop = "stopping …" if progress.stopping else "c to stop"
+    return text.ends(
+        text.own(
+            (" ● ", "bold $text-primary"), (text.one_line(progress.title), "bold"), f"  {_doing(progress)}"
+        ),
+        text.own((f"{units.seconds(progress.seconds(now))} so far, {stop} ", "dim")),
+        cells,
+    )
+
+
+def panel(
+    progress: Progress | None,
+    expected: Mapping[str, float],
+    advice: Content,
+    now: float,
+    cells: int,
+    rows: int,
+) -> list[Content]:
+    """The last steps and the last lines of the log, as many as fit on `rows`."""
+    if progress is None:
+        return text.wrapped(advice, cells)
+    tail = 1 if rows < 5 else 3
+    steps = [step_line(step, expected, now, cells) for step in progress.steps.values()]
+    steps = steps[-max(rows - tail - 1, 1) :]
+    log = [entry_line(entry, cells)[0] for entry in list(progress.log)[-(rows - 1 - len(steps)) :]]
+    return [*steps, *log, status_line(progress, advice, now, cells)]
+
+
+def step_line(step: StepProgress, expected: Mapping[str, float], now: float, cells: int) -> Content:
+    """One step with its time; a running one with a bar where the last build tells how long it takes."""
+    glyph, style = _STEPS[step.state]
+    left = text.own((f"{glyph} ", style), text.one_line(step.name))
+    if step.state is StepState.CACHED:
+        return text.ends(left, Content.styled("cached", "dim"), cells)
+    if step.state is not StepState.RUNNING:
+        word = "failed " if step.state is StepState.FAILED else ""
+        return text.ends(left, text.own((word, style), (units.seconds(step.seconds), "dim")), cells)
+    gone = max(now - step.started, 0.0)
+    return text.ends(
+        left, text.own((_bar(gone, expected.get(step.name)), "$text-primary"), units.seconds(gone)), cells
+    )
+
+
+def log_lines(progress: Progress | None, advice: Content, cells: int) -> list[Content]:
+    """The whole log, long lines folded."""
+    if progress is None:
+        return text.wrapped(advice, cells)
+    return [line for entry in progress.log for line in entry_line(entry, cells)]
+
+
+def entry_line(entry: Entry, cells: int) -> list[Content]:
+    """One line of the log, with a mark for what the program says itself."""
+    mark, style = _ENTRIES[entry.kind]
+    pieces = text.folded(Content.styled(text.log_line(entry.text), style), max(cells - 2, 10))
+    return [Content.styled(mark if not index else "  ", style) + piece for index, piece in enumerate(pieces)]
+
+
+def _doing(progress: Progress) -> str:
+    step = progress.running
+    return text.one_line(step.name if step else progress.what)
+
+
+def _bar(gone: float, expected_seconds: float | None) -> str:
+    """`▓▓▓▓░░░░░░ `: never full before the step is over; empty when nothing is known."""
+    if not expected_seconds or expected_seconds < 1:
+        return ""
+    full = min(int(_BAR_CELLS * gone / expected_seconds), _BAR_CELLS - 1)
+    return "▓" * full + "░" * (_BAR_CELLS - full) + " "

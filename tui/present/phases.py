@@ -1,0 +1,108 @@
+"""One phase as a line of the list: glyph and word for its state, and its effect, predicted or measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phasewise.model.status import Row, State
+from phasewise.tui import text
+from phasewise.tui.present import units
+from textual.content import Content
+
+APPLIED = frozenset({State.APPLIED, State.VERIFIED, State.FAILED})
+OPEN = frozenset({State.PROPOSED, State.ASKS, State.ROLLED_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a state is shown: never by colour alone."""
+
+    glyph: str
+    word: str
+    style: str
+
+
+_MARKS = {
+    State.PROPOSED: Mark("○", "proposed", "$foreground 70%"),
+    State.ASKS: Mark("?", "asks first", "$text-warning"),
+    State.SKIPPED: Mark("–", "skipped", "$foreground 45%"),
+    State.APPLIED: Mark("✔", "applied", "$text-success"),
+    State.VERIFIED: Mark("✔", "verified", "bold $text-success"),
+    State.FAILED: Mark("✖", "failed", "bold $text-error"),
+    State.ROLLED_BACK: Mark("↩", "rolled back", "$text-warning"),
+}
+CURRENT = Mark("▶", "current", "bold $text-accent")
+RUNNING = Mark("●", "running", "bold $text-primary")
+
+
+def mark(row: Row, *, current: str = "", running: str = "") -> Mark:
+    """The mark of a row; `current` is the id of the phase that is next, `running` of the one at work."""
+    if row.id == running:
+        return RUNNING
+    if row.id == current and row.state is State.PROPOSED:
+        return CURRENT
+    return _MARKS[row.state]
+
+
+def mark_of(state: State) -> Mark:
+    """How a state is shown when the phase is neither next nor at work."""
+    return _MARKS[state]
+
+
+def current(rows: Sequence[Row]) -> str:
+    """The id of the phase that comes next: the first that is proposed; empty when none is."""
+    return next((row.id for row in rows if row.state is State.PROPOSED), "")
+
+
+def effect(row: Row) -> Content:
+    """What the phase changes: bold when measured, dim and slanted when predicted, else empty."""
+    if row.delta is not None and row.state in APPLIED:
+        return _measured(row)
+    predicted = row.phase.predicted.image_bytes if row.phase and row.state not in APPLIED else None
+    if predicted is None:
+        return Content("")
+    return Content.assemble((f"{units.signed_size(predicted)} predicted", "italic dim"))
+
+
+def _measured(row: Row) -> Content:
+    delta = row.delta
+    assert delta is not None
+    if delta.is_no_op:
+        return Content.assemble(("0 B", "bold"), (" no-op ⚠", "bold $text-warning"))
+    if delta.image_bytes is None:
+        return Content.assemble(("no size", "dim"))
+    style = "$text-success" if delta.image_bytes < 0 else "$text-warning" if delta.image_bytes > 0 else ""
+    return Content.assemble(
+        (units.signed_size(delta.image_bytes), f"bold {style}".strip()), (" measured", style)
+    )
+
+
+def line(row: Row, number: int, shown: Mark, cells: int) -> Content:
+    """The phase on one line: glyph, number, id, word, effect."""
+    left = text.own((f"{shown.glyph} ", shown.style), (f"{number} ", "dim"), (row.id, "bold"))
+    word = Content.styled(shown.word.ljust(11), shown.style)
+    figure = effect(row)
+    right = word + Content(" " * max(20 - figure.cell_length, 1)) + figure if cells >= 60 else figure
+    if cells >= 60:
+        return text.ends(left, right, cells)
+    return text.ends(left, figure or word, cells)
+
+
+def two_lines(row: Row, number: int, shown: Mark, cells: int) -> Content:
+    """The phase on two lines: what it is and what it brings; its state in words and its title."""
+    first = text.ends(
+        text.own((f"{shown.glyph} ", shown.style), (f"{number} ", "dim"), (row.id, "bold")),
+        effect(row),
+        cells,
+    )
+    said = row.broken[0].explanation or row.broken[0].title if row.broken else row.title
+    second = text.own("    ", (shown.word, shown.style), (f"  {text.one_line(said)}", "dim"))
+    return first + Content("\n") + text.fit(second, cells)
+
+
+def matches(row: Row, wanted: str) -> bool:
+    """Whether the filter keeps the row: every word is in its id, title, state or files."""
+    files = " ".join(row.phase.files) if row.phase else ""
+    haystack = f"{row.id} {row.title} {row.state} {files}".lower()
+    return all(word in haystack for word in wanted.lower().split())

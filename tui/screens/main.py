@@ -1,0 +1,351 @@
+"""The main screen: phases, tabs, image and build; it passes data to widgets and keys to actions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from phasewise.migration.errors import NoEngine, PhasewiseError
+from phasewise.model.status import Row, State, Status
+from phasewise.tui import advice, text
+from phasewise.tui.desk import Desk
+from phasewise.tui.jobs import JobEnded, JobRunner, Start, StatusRead
+from phasewise.tui.keys import KEYS, Key, bindings, pressed
+from phasewise.tui.present import bars, build, checks, effect
+from phasewise.tui.reasons import Situation, why_not
+from phasewise.tui.screens.branch_modal import Destination
+from phasewise.tui.screens.phase_actions import PhaseActions
+from phasewise.tui.screens.view_actions import ViewActions
+from phasewise.tui.widgets.build_panel import BuildPanel
+from phasewise.tui.widgets.choice_picker import ChoicePicker
+from phasewise.tui.widgets.diff_tab import DiffTab
+from phasewise.tui.widgets.key_bar import KeyBar
+from phasewise.tui.widgets.page import Page
+from phasewise.tui.widgets.phase_list import DECLINED, PhaseList
+from phasewise.tui.widgets.tick_list import TickList
+from phasewise.tui.widgets.title_bar import TitleBar
+from phasewise.tui.widgets.why_tab import WhyTab
+from textual import events, work
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.notifications import SeverityLevel
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Input, OptionList, TabbedContent, TabPane
+
+if TYPE_CHECKING:
+    from phasewise.migration.session import Session
+
+Answer = TypeVar("Answer")
+_REDRAW_SECONDS = 0.5
+
+
+class MainScreen(PhaseActions, ViewActions, Screen[None]):
+    """Holds the status, the cursor and the job; everything that is drawn follows from them."""
+
+    BINDINGS = bindings()
+
+    status: reactive[Status | None] = reactive(None)
+    chosen: reactive[str] = reactive("")
+    """The id under the cursor of the list."""
+    engine: reactive[bool | None] = reactive(None)
+    """Whether an engine answers; None while that is not known."""
+
+    def __init__(
+        self, open_session: Callable[[], Session], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self.clock = clock
+        self.jobs = JobRunner(self, clock)
+        self.destination: Destination | None = None
+        """Where the next phase is committed, when the user was asked."""
+        self._open_session = open_session
+        self._desk: Desk | None = None
+        self._missing: NoEngine | None = None
+        self._leaving = False
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(id="title")
+        with Container(id="body"):
+            with Vertical(id="left"):
+                yield Input(id="filter", placeholder="words in id, title, state or file", compact=True)
+                yield PhaseList(id="phases")
+            with TabbedContent(id="tabs", initial="diff"):
+                with TabPane("Diff", id="diff"):
+                    yield DiffTab()
+                with TabPane("Why", id="why"):
+                    yield WhyTab()
+                with TabPane("Effect", id="effect"):
+                    yield Page(id="effect-page")
+                with TabPane("Checks", id="checks"):
+                    yield Page(id="checks-page")
+                with TabPane("Build", id="build"):
+                    yield Page(id="build-page")
+            yield Page(id="image")
+            yield BuildPanel(id="panel")
+        yield KeyBar(self.press, id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#left").border_title = Content("Phases")
+        self.query_one("#image").border_title = Content("Image")
+        self.query_one("#filter").display = False
+        self.query_one(PhaseList).focus()
+        self._redraw = self.set_interval(_REDRAW_SECONDS, self.draw_job, pause=True)
+        self.watch(self.app, "app_focus", self._came_back, init=False)
+        self.draw_job()
+        # The first frame comes first; opening the repository may take longer than that.
+        self.call_after_refresh(self._open)
+
+    # What follows from what
+
+    @property
+    def session(self) -> Session:
+        """The session, once it is open."""
+        assert self._desk is not None
+        return self._desk.session
+
+    @property
+    def row(self) -> Row | None:
+        """The phase under the cursor."""
+        return self.status.row(self.chosen) if self.status else None
+
+    @property
+    def file(self) -> str:
+        """The file that the diff shows."""
+        tabs = self.query(DiffTab)
+        return tabs.first().file if tabs else ""
+
+    @property
+    def situation(self) -> Situation:
+        """What it depends on which keys can be used."""
+        running = self.jobs.running
+        return Situation(self.status, self.row, self.file, running.title if running else "", self.engine)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual's question whether a key can be used now."""
+        return None if why_not(action, self.situation) else True
+
+    def watch_status(self, status: Status | None) -> None:
+        if status is None:
+            return
+        title = self.query_one(TitleBar)
+        title.started_on = title.started_on or status.branch
+        title.status = status
+        self.query_one(PhaseList).status = status
+        self.query_one("#image", Page).show(lambda cells: bars.image_lines(status, cells), keep=True)
+        self._show_row(keep=True)
+        self.draw_job()
+
+    def watch_chosen(self) -> None:
+        self._show_row()
+
+    def watch_engine(self) -> None:
+        self.draw_job()
+
+    def _show_row(self, keep: bool = False) -> None:
+        """Hands the chosen row to the tabs."""
+        status, row = self.status, self.row
+        if status is None:
+            return
+        why = self.query_one(WhyTab)
+        self.query_one(DiffTab).row = why.row = row
+        why.declined = status.declined
+        baseline = status.baseline_verification
+        self.query_one("#effect-page", Page).show(
+            lambda cells: effect.lines(status, row, cells) if row else [], keep=keep
+        )
+        self.query_one("#checks-page", Page).show(lambda cells: checks.lines(row, baseline, cells), keep=keep)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        situation = self.situation
+        self.query_one(KeyBar).disabled = frozenset(
+            key.action for key in KEYS if why_not(key.action, situation)
+        )
+
+    def draw_job(self) -> None:
+        """Draws the job as it is at this moment."""
+        progress = self.jobs.progress
+        said = advice.sentence(self.status, self.engine, self._missing)
+        self.query_one(BuildPanel).show(progress, self._expected(), said, self.clock())
+        if self.query_one("#tabs", TabbedContent).active == "build":
+            self.query_one("#build-page", Page).show(
+                lambda cells: build.log_lines(progress, said, cells), end=True
+            )
+        self._show_keys()
+
+    def _expected(self) -> dict[str, float]:
+        """Seconds by step, as the last builds took them."""
+        known = (self.status.baseline_measurement, self.status.current_measurement) if self.status else ()
+        return {step.name: step.seconds for one in known if one for step in one.steps if not step.cached}
+
+    # Messages
+
+    def on_phase_list_chosen(self, event: PhaseList.Chosen) -> None:
+        self.chosen = event.id
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option.id == DECLINED:
+            self.action_declined()
+        else:
+            self.action_enter_tab()
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._show_keys()
+
+    @work(group="ask")
+    async def on_tick_list_turned(self, event: TickList.Turned) -> None:
+        reason = why_not("tick", self.situation)
+        if reason:
+            self.say(reason, "warning")
+        elif row := self.row:
+            await self.change(lambda session: session.tick(row.id, event.id, event.on))
+
+    @work(group="ask")
+    async def on_choice_picker_picked(self, event: ChoicePicker.Picked) -> None:
+        await self.change(lambda session: session.pick(event.phase, event.choice, event.options))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.query_one(PhaseList).wanted = event.value
+
+    def on_input_submitted(self) -> None:
+        self.query_one(PhaseList).focus()
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        self.draw_job()
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that is disabled ends up here: it says why."""
+        key = pressed(event.key)
+        reason = why_not(key.action, self.situation) if key else ""
+        if reason:
+            event.stop()
+            self.say(reason, "warning")
+
+    def press(self, key: Key) -> None:
+        """Does what a key does, for the mouse and the palette."""
+        reason = why_not(key.action, self.situation)
+        if reason:
+            self.say(reason, "warning")
+        else:
+            self.call_later(self.run_action, key.action)
+
+    def say(self, message: str, severity: SeverityLevel = "information") -> None:
+        """A toast; its text is data."""
+        self.notify(text.visible(message), severity=severity, markup=False)
+
+    def open_tab(self, id: str) -> None:
+        """Shows a tab; the list of phases has the keys again."""
+        if self.query_one("#tabs", TabbedContent).active != id:
+            self.query_one("#tabs", TabbedContent).active = id
+            self.query_one(PhaseList).focus()
+
+    # The session
+
+    async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:
+        """What the session answers; None, and a toast, when it refuses."""
+        if self._desk is None:
+            return None
+        try:
+            return await self._desk.ask(question)
+        except PhasewiseError as error:
+            self.say(f"{error.message}\n{error.hint}".strip(), "error")
+            return None
+
+    async def change(self, wish: Callable[[Session], None]) -> None:
+        """Tells the session a wish of the user, and shows what follows from it."""
+
+        def wished(session: Session) -> Status:
+            wish(session)
+            return session.status()
+
+        self.status = await self.ask(wished) or self.status
+
+    @work(group="ask")
+    async def action_refresh(self) -> None:
+        """Reads the repository again."""
+        self.status = await self.ask(lambda session: session.status()) or self.status
+
+    def _came_back(self, focused: bool) -> None:
+        """The terminal has the focus again: the repository may have changed meanwhile."""
+        if focused and self.status and not self.jobs.running:
+            self.action_refresh()
+
+    @work(group="open")
+    async def _open(self) -> None:
+        """Opens the session, looks for an engine, and builds the baseline where that was never done."""
+        try:
+            self._desk = Desk(await asyncio.to_thread(self._open_session))
+            self.status = await self._desk.ask(lambda session: session.status())
+        except PhasewiseError as error:
+            self.app.fail(error)
+            return
+        try:
+            label = await self._desk.ask(lambda session: session.engine_label())
+        except NoEngine as error:
+            self._missing = error
+            self.query_one(TitleBar).engine = text.own(("no engine", "$text-warning"))
+            self.engine = False
+            return
+        self.query_one(TitleBar).engine = text.own((text.one_line(label), "dim"))
+        self.engine = True
+        if self.status.baseline_measurement is None or self.status.baseline_verification is None:
+            self.start_job("building the baseline", "", self.session.prepare)
+
+    # The job
+
+    def start_job(self, title: str, phase: str, begin: Start) -> None:
+        """Starts a job, unless one runs already."""
+        if self._desk is None or self.jobs.running:
+            self.say("another job is still running; c stops it", "warning")
+            return
+        self.jobs.start(title, phase, self._desk, begin)
+        self.query_one(PhaseList).running = phase
+        self._redraw.resume()
+        self.draw_job()
+
+    def leave_when_done(self, stop: bool) -> None:
+        """Leaves as soon as the job is over; at once when it is over already."""
+        if self.jobs.running is None:
+            self.app.exit()
+            return
+        self._leaving = True
+        if stop:
+            self.jobs.stop()
+        self.draw_job()
+
+    def on_job_progressed(self) -> None:
+        self.jobs.drain()
+        self.draw_job()
+
+    def on_status_read(self, message: StatusRead) -> None:
+        self.status = message.status
+
+    def on_job_ended(self, message: JobEnded) -> None:
+        self.jobs.drain()
+        self._redraw.pause()
+        self.query_one(PhaseList).running = ""
+        self.draw_job()
+        if self._leaving:
+            self.app.exit()
+        else:
+            self._show_end(message)
+
+    def _show_end(self, message: JobEnded) -> None:
+        """Says how the job ended; what failed is shown with what broke."""
+        progress, error = message.progress, message.error
+        finished = progress.finished
+        summary = finished.summary if finished else "it ended without a word"
+        if isinstance(error, PhasewiseError):
+            self.say(f"{error.message}\n{error.hint}".strip(), "error")
+        elif finished is None or not finished.ok:
+            self.say(f"{progress.title}: {summary}", "error")
+        else:
+            self.say(f"{progress.title}: {summary}")
+        row = self.status.row(progress.phase) if self.status else None
+        if row is not None and row.state is State.FAILED and not progress.stopping:
+            self.query_one(PhaseList).choose(row.id)
+            self.open_tab("checks" if row.broken else "build")

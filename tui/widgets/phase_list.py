@@ -1,0 +1,84 @@
+"""The list of phases; the last line stands for what was declined."""
+
+from __future__ import annotations
+
+from phasewise.model.status import Row, Status
+from phasewise.tui.present import phases
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+DECLINED = "declined"
+
+
+class PhaseList(OptionList):
+    """Keeps its cursor on the same phase when the rows change."""
+
+    status: reactive[Status | None] = reactive(None)
+    running: reactive[str] = reactive("")
+    """The id of the phase at work."""
+    wanted: reactive[str] = reactive("")
+    """The filter."""
+
+    class Chosen(Message):
+        """The cursor moved to another line; `id` is the phase's, or DECLINED."""
+
+        def __init__(self, id: str) -> None:
+            super().__init__()
+            self.id = id
+
+    @property
+    def chosen(self) -> str:
+        """The id under the cursor; empty when there is none."""
+        return (self.get_option_at_index(self.highlighted).id or "") if self.highlighted is not None else ""
+
+    def choose(self, id: str) -> None:
+        """Puts the cursor on a line that is there."""
+        self.highlighted = self.get_option_index(id)
+
+    def watch_status(self) -> None:
+        self._fill()
+
+    def watch_running(self) -> None:
+        self._fill()
+
+    def watch_wanted(self) -> None:
+        self._fill()
+
+    def on_resize(self) -> None:
+        self._fill()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self.post_message(self.Chosen(event.option.id or ""))
+
+    def _fill(self) -> None:
+        """Draws every line again for the width that there is."""
+        status, cells = self.status, self.scrollable_content_region.width
+        if status is None or cells <= 0:
+            return
+        before = self.chosen
+        rows = [
+            (number, row) for number, row in enumerate(status.rows, 1) if phases.matches(row, self.wanted)
+        ]
+        options = [Option(self._line(number, row, cells), id=row.id) for number, row in rows]
+        options.append(Option(Content.styled(f"Declined ({len(status.declined)}) ▸", "italic"), id=DECLINED))
+        ids = [option.id for option in options]
+        with self.prevent(OptionList.OptionHighlighted):
+            self.set_options(options)
+            self.highlighted = ids.index(before) if before in ids else self._start(status.rows, ids)
+        if self.chosen != before:
+            self.post_message(self.Chosen(self.chosen))
+
+    def _start(self, rows: tuple[Row, ...], ids: list[str | None]) -> int:
+        """Where the cursor goes first: the phase that comes next."""
+        current = phases.current(rows)
+        return ids.index(current) if current in ids else 0
+
+    def _line(self, number: int, row: Row, cells: int) -> Content:
+        assert self.status is not None
+        shown = phases.mark(row, current=phases.current(self.status.rows), running=self.running)
+        make = phases.line if self.screen.has_class("-narrow") else phases.two_lines
+        return make(row, number, shown, cells)
