@@ -28,8 +28,26 @@ __all__ = [
 ]
 
 KEYWORDS = frozenset(
-    ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER")
-    + ("ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+    {
+        "ADD",
+        "ARG",
+        "CMD",
+        "COPY",
+        "ENTRYPOINT",
+        "ENV",
+        "EXPOSE",
+        "FROM",
+        "HEALTHCHECK",
+        "LABEL",
+        "MAINTAINER",
+        "ONBUILD",
+        "RUN",
+        "SHELL",
+        "STOPSIGNAL",
+        "USER",
+        "VOLUME",
+        "WORKDIR",
+    }
 )
 EXEC_FORMS = frozenset({"CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD", "HEALTHCHECK"})
 
@@ -114,9 +132,9 @@ class Dockerfile:
     def variables(self, instruction: Instruction) -> dict[str, str]:
         """ARG and ENV in force when the instruction is reached, before it takes effect itself.
 
-        Both come down from the stages that it inherits (for ARG too: seen on 26.1.5). Global
-        ARGs count only where one of those declares them again. An ARG without a value is absent. An ENV that refers to something unknown keeps that reference as written:
-        `PATH` is `/venv/bin:$PATH`.
+        Both come down from the stages that it inherits, ARG too (seen on 26.1.5). Global ARGs count only
+        where one of those declares them again. An ARG without a value is absent. An ENV that refers to
+        something unknown keeps that reference as written: `PATH` is `/venv/bin:$PATH`.
         """
         return self._scope(instruction).variables
 
