@@ -18,6 +18,7 @@ _WITH_VALUE = re.compile(
     "|ssh|tag|target|ulimit)"
 )
 """The options of docker build and docker buildx build whose value is the next word."""
+_TOOLS = ("docker", "podman", "buildx", "buildah")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.S)
 
 
@@ -38,14 +39,21 @@ class BuildCommand:
     file: Argument | None
     """The value of `-f` or `--file`; its span is that of the value alone, quotes included."""
     context: Argument
+    options: tuple[tuple[str, str], ...] = ()
+    """All options but the file's as written, with their values; '' where there is none."""
 
 
 def build_commands(script: str) -> tuple[BuildCommand, ...]:
     """Every build of `script` that names a context. Workflow expressions count as parts of words."""
+    found = (build_of(words) for words in _commands(script_root(script), script))
+    return tuple(command for command in found if command)
+
+
+def script_root(script: str) -> Node:
+    """The script's syntax tree; its byte offsets are offsets into the text. Expressions are words."""
     masked = _EXPRESSION.sub(lambda match: "X" * len(match[0]), script)
     source = "".join(character if ord(character) < 128 else "x" for character in masked)
-    found = (_build(words) for words in _commands(_parser().parse(source.encode()).root_node, script))
-    return tuple(command for command in found if command)
+    return _parser().parse(source.encode()).root_node
 
 
 @cache
@@ -55,14 +63,19 @@ def _parser() -> Parser:
 
 def _commands(node: Node, script: str) -> Iterator[list[Argument]]:
     if node.type == "command":
-        parts = [
-            child for child in node.named_children if child.type not in ("variable_assignment", "comment")
-        ]
-        words = [_argument(child, script) for child in parts if "redirect" not in child.type]
+        words = words_of(node, script)
         if words:
             yield words
     for child in node.children:
         yield from _commands(child, script)
+
+
+def words_of(command: Node, script: str) -> list[Argument]:
+    """The words of a `command` node, without assignments and redirects."""
+    parts = [
+        child for child in command.named_children if child.type not in ("variable_assignment", "comment")
+    ]
+    return [_argument(child, script) for child in parts if "redirect" not in child.type]
 
 
 def _argument(node: Node, script: str) -> Argument:
@@ -72,25 +85,28 @@ def _argument(node: Node, script: str) -> Argument:
     return Argument(text, Span(node.start_byte, node.end_byte))
 
 
-def _build(words: list[Argument]) -> BuildCommand | None:
+def build_of(words: list[Argument]) -> BuildCommand | None:
+    """The build that a command's words describe; None when they describe none."""
     names = [word.value.rpartition("/")[2] for word in words]
-    tool = next(
-        (index for index, name in enumerate(names[:3]) if name in ("docker", "podman", "buildx")), None
-    )
+    tool = next((index for index, name in enumerate(names[:3]) if name in _TOOLS), None)
     if tool is None or "build" not in names[tool + 1 : tool + 5] or "compose" in names[tool + 1 :][:1]:
         return None
     start = names.index("build", tool + 1)
     file, context = None, None
+    options: list[tuple[str, str]] = []
     arguments = iter(words[start + 1 :])
     for word in arguments:
-        name, equals, _ = word.value.partition("=")
+        name, equals, value = word.value.partition("=")
         if name in ("-f", "--file"):
             file = _value(word, len(name) + 1) if equals else next(arguments, None)
         elif _WITH_VALUE.fullmatch(word.value):
-            next(arguments, None)
+            following = next(arguments, None)
+            options.append((name, following.value if following else ""))
         elif not word.value.startswith("-") or word.value == "-":
             context = word
-    return BuildCommand(words[start], file, context) if context else None
+        else:
+            options.append((name, value.strip("\"'")))
+    return BuildCommand(words[start], file, context, tuple(options)) if context else None
 
 
 def _value(word: Argument, flag: int) -> Argument:

@@ -62,6 +62,8 @@ class BuildReference:
     """`jobs.test.steps[2]` or `services.api`: the address in the file's tree."""
     matrix: tuple[tuple[str, str], ...] = ()
     """The matrix values that lead to this Dockerfile, where a step builds several."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """The build arguments whose values are known."""
 
 
 @dataclass(frozen=True)
