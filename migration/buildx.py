@@ -50,10 +50,13 @@ def argument_list(build: Build, builder: str, id_file: Path) -> list[str]:
     arguments = dict(build.arguments)
     if build.cold:
         arguments["BUILDKIT_CACHE_MOUNT_NS"] = uuid.uuid4().hex
-    result = f"--output=type=local,dest={build.output}" if build.output else "--load"
+    # The exporter of files refuses to write an image's id.
+    result = (
+        [f"--output=type=local,dest={build.output}"] if build.output else ["--load", f"--iidfile={id_file}"]
+    )
     return [
-        *("docker", "buildx", "build", f"--builder={builder}", "--progress=rawjson", result),
-        *("--provenance=false", "--sbom=false", f"--iidfile={id_file}", f"--file={build.dockerfile}"),
+        *("docker", "buildx", "build", f"--builder={builder}", "--progress=rawjson", *result),
+        *("--provenance=false", "--sbom=false", f"--file={build.dockerfile}"),
         *([f"--tag={build.tag}"] if build.tag else []),
         *([f"--target={build.stage}"] if build.stage else []),
         *(["--no-cache"] if build.cold else []),

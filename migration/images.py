@@ -161,6 +161,10 @@ class Engine:
         except docker.errors.ImageNotFound as error:
             raise PhasewiseError(f"the engine has no image {image}", "build it first") from error
 
+    def untag(self, name: str) -> None:
+        """Takes away a name that `tag` gave; the image stays when it has another one."""
+        self._api.remove_image(name, noprune=True)
+
     def remove(self, names: Sequence[str]) -> tuple[str, ...]:
         """Removes those of `names`, tags or ids, that name images of ours; returns what was removed.
 

@@ -50,7 +50,7 @@ def copied(checkout: Path) -> Iterator[Path]:
 
 
 def touch(path: Path) -> None:
-    """Appends a fresh comment to a Python file of a copy; the original that shares its bytes stays as it is."""
+    """Appends a fresh comment to a Python file of a copy; an original that shares its bytes stays as it is."""
     changed = path.read_bytes() + f"\n# {uuid.uuid4().hex}\n".encode()
     fresh = path.with_name(f"{path.name}.phasewise")
     fresh.write_bytes(changed)

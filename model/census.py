@@ -31,6 +31,17 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Script:
+    """One Python script in a `bin` folder."""
+
+    path: str
+    shebang: str
+    """What follows `#!`: `/opt/venv/bin/python`."""
+    distribution: str = ""
+    """Normalised name of the distribution whose RECORD lists it; empty when none does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """The content of one image, unpacked bytes throughout.
 
@@ -59,6 +70,15 @@ class Census:
     """uid by name, from /etc/passwd."""
     duplicated_bytes: int = 0
     """Bytes written again in a later layer or deleted there: `image_bytes - file_bytes`, never negative."""
+    scripts: tuple[Script, ...] = ()
+    """The Python scripts beside the environments' interpreters, console scripts among them."""
+    library_packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Debian packages whose shared libraries are loaded by files that no Debian package owns, with who
+    loads them: normalised names of distributions, `python` for the interpreter itself, or paths."""
+    misaligned: tuple[str, ...] = ()
+    """ELF files that the dynamic loader refuses, because something rewrote them badly."""
+    note: str = ""
+    """Why parts are missing; empty for a full census."""
 
     def distribution(self, name: str) -> Distribution | None:
         """The installed distribution with that normalised name, or None."""

@@ -1,0 +1,338 @@
+"""Walks a file system once and prints what is in it, as JSON: by directory, by distribution, by package."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import stat
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib import metadata
+from typing import Any
+
+from phasewise.migration.probes.elf import Elf, may_be_elf, read_elf
+from phasewise.migration.probes.environments import (
+    distributions_in,
+    imports_of,
+    is_site_folder,
+    normalised,
+    recorded_files,
+)
+from phasewise.migration.probes.libraries import Loader, resolve
+
+_NOT_OF_THE_IMAGE = ("/proc", "/sys", "/dev")
+_HEADERS = (
+    ".h",
+    ".hh",
+    ".hpp",
+    ".hxx",
+    ".cuh",
+    ".c",
+    ".cc",
+    ".cpp",
+    ".cxx",
+    ".cu",
+    ".f",
+    ".f90",
+    ".pyx",
+    ".pxd",
+)
+_KINDS = ("bytecode", "legacy_bytecode", "test", "header", "static_library", "strippable")
+_MISALIGNED_SHOWN = 50
+
+
+class Folder:
+    """One folder of the walk, with what its files inherit from the folders above."""
+
+    def __init__(
+        self, path: str, prefix: str, in_site: bool = False, in_tests: bool = False, in_libs: bool = False
+    ) -> None:
+        self.path, self.prefix = path, prefix
+        self.in_site, self.in_tests, self.in_libs = in_site, in_tests, in_libs
+
+    def child(self, name: str) -> Folder:
+        """The folder `name` inside of this one."""
+        path = self.path.rstrip("/") + "/" + name
+        in_site = self.in_site or name in ("site-packages", "dist-packages")
+        return Folder(
+            path,
+            prefix_of(path, self.prefix),
+            in_site,
+            self.in_tests or (self.in_site and name in ("test", "tests")),
+            self.in_libs or (self.in_site and name.endswith(".libs")),
+        )
+
+
+def prefix_of(path: str, inherited: str) -> str:
+    """The directory that stands for `path` in the tables; a virtual environment replaces it when found."""
+    parts = path.strip("/").split("/")
+    if len(parts) == 1 or (len(parts) == 2 and (parts[0] == "opt" or parts == ["usr", "local"])):
+        return path
+    if parts[-1] == ".local" and parts[0] in ("home", "root"):
+        return path
+    return inherited
+
+
+class Census:
+    """The walk's results."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/")
+        self.file_bytes = 0
+        self.kinds: dict[str, dict[str, int]] = {kind: defaultdict(int) for kind in _KINDS}
+        self.sizes: dict[str, int] = {}
+        self.sites: list[str] = []
+        self.elves: list[tuple[str, Elf]] = []
+        self._seen: set[tuple[int, int]] = set()
+        self._device = os.stat(self.root or "/").st_dev
+
+    def walk(self) -> None:
+        """Visits every folder of this file system."""
+        waiting = [Folder("/", "/")]
+        while waiting:
+            waiting.extend(self._visit(waiting.pop()))
+
+    def _visit(self, folder: Folder) -> list[Folder]:
+        try:
+            with os.scandir(self.root + folder.path) as listing:
+                entries = list(listing)
+        except OSError:
+            return []
+        names = {entry.name for entry in entries}
+        if "pyvenv.cfg" in names:
+            folder.prefix = folder.path
+        if is_site_folder(folder.path):
+            self.sites.append(folder.path)
+        folders = []
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                child = folder.child(entry.name)
+                if status.st_dev == self._device and child.path not in _NOT_OF_THE_IMAGE:
+                    folders.append(child)
+            elif stat.S_ISREG(status.st_mode):
+                self._file(folder, entry.name, names, status)
+        return folders
+
+    def _file(self, folder: Folder, name: str, names: set[str], status: os.stat_result) -> None:
+        if status.st_nlink > 1:
+            if (status.st_dev, status.st_ino) in self._seen:
+                return
+            self._seen.add((status.st_dev, status.st_ino))
+        path = folder.path.rstrip("/") + "/" + name
+        self.file_bytes += status.st_size
+        self.sizes[path] = status.st_size
+        for kind in self._kinds_of(folder, name, names):
+            self.kinds[kind][folder.prefix] += status.st_size
+        if may_be_elf(name, status.st_mode) and status.st_size > 64:
+            elf = read_elf(self.root + path)
+            if elf:
+                self.elves.append((path, elf))
+                if elf.strippable_bytes and not folder.in_libs:
+                    self.kinds["strippable"][folder.prefix] += elf.strippable_bytes
+
+    @staticmethod
+    def _kinds_of(folder: Folder, name: str, names: set[str]) -> Iterator[str]:
+        if folder.in_tests:
+            yield "test"
+        if name.endswith(".pyc"):
+            if folder.path.endswith("/__pycache__"):
+                yield "bytecode"
+            elif name[:-1] in names:
+                yield "legacy_bytecode"
+        elif name.endswith(".a"):
+            yield "static_library"
+        elif name.endswith(_HEADERS):
+            yield "header"
+
+
+def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Every installed distribution, and which distribution owns which file."""
+    found = []
+    owners: dict[str, str] = {}
+    for site in sorted(census.sites):
+        for distribution in distributions_in(census.root + site):
+            name = normalised(distribution.metadata["Name"])
+            files = _files(census, site, distribution)
+            owners.update(dict.fromkeys(files, name))
+            found.append((name, site, distribution, files))
+    bytecode = _bytecode_by_owner(census, owners)
+    described = [
+        {
+            "name": name,
+            "version": distribution.version,
+            "location": site,
+            "size_bytes": sum(census.sizes.get(path, 0) for path in files) + bytecode.get((name, site), 0),
+            "imports": imports_of(distribution),
+            "requires": list(distribution.requires or ()),
+        }
+        for name, site, distribution, files in found
+    ]
+    return described, owners
+
+
+def _files(census: Census, site: str, distribution: metadata.Distribution) -> set[str]:
+    """The distribution's files as absolute paths; without a record, all that its top-level names cover."""
+    recorded = recorded_files(distribution)
+    if recorded is not None:
+        return {os.path.normpath(site + "/" + path) for path in recorded}
+    starts = tuple(f"{site}/{name}{end}" for name in imports_of(distribution) for end in ("/", ".py"))
+    return {path for path in census.sizes if starts and path.startswith(starts)}
+
+
+def _bytecode_by_owner(census: Census, owners: dict[str, str]) -> dict[tuple[str, str], int]:
+    """Bytes of bytecode that no RECORD lists (uv's, compileall's), by the owner and folder of its source."""
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for path, size in census.sizes.items():
+        if not path.endswith(".pyc") or path in owners:
+            continue
+        folder, name = os.path.split(path)
+        if folder.endswith("/__pycache__"):
+            source = os.path.dirname(folder) + "/" + name.split(".")[0] + ".py"
+        else:
+            source = path[:-1]
+        if source in owners:
+            found[owners[source], _site_of(path, census.sites)] += size
+    return found
+
+
+def _site_of(path: str, sites: list[str]) -> str:
+    return max((site for site in sites if path.startswith(site + "/")), key=len, default="")
+
+
+def scripts(census: Census, owners: dict[str, str]) -> list[dict[str, str]]:
+    """The Python scripts in the bin folders of the environments, with their first line."""
+    folders = {os.path.normpath(re.sub(r"/lib(64)?/.*$", "/bin", site)) for site in census.sites}
+    found = []
+    for path in sorted(census.sizes):
+        if os.path.dirname(path) in folders or (path in owners and "/bin/" in path):
+            first = _first_line(census.root + path)
+            if first.startswith("#!") and ("python" in first or path in owners):
+                found.append(
+                    {"path": path, "shebang": first[2:].strip(), "distribution": owners.get(path, "")}
+                )
+    return found
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return file.readline(512).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def apt_packages(root: str) -> dict[str, int]:
+    """Installed bytes by Debian package, from dpkg's status (Installed-Size is in kibibytes)."""
+    found = {}
+    folder = root + "/var/lib/dpkg/status.d"
+    pieces = [root + "/var/lib/dpkg/status"]
+    if os.path.isdir(folder):
+        pieces += [folder + "/" + name for name in os.listdir(folder)]
+    for piece in pieces:
+        try:
+            with open(piece, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        for paragraph in text.split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Status|Installed-Size): (.*)$", paragraph, re.M))
+            if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
+                found[fields["Package"]] = int(fields.get("Installed-Size", "0")) * 1024
+    return found
+
+
+def library_packages(census: Census, owners: dict[str, str]) -> dict[str, list[str]]:
+    """Debian packages whose libraries files outside of Debian's packages need, with who needs them."""
+    package_of = _package_by_file(census.root)
+    loader = Loader(census.root or "/")
+    found: dict[str, set[str]] = defaultdict(set)
+    for path, elf in census.elves:
+        if path in package_of:
+            continue
+        for name in elf.needed:
+            library = loader.find(name, elf, path)
+            package = library and (package_of.get(_real(census.root, library)) or package_of.get(library))
+            if package:
+                found[package].add(owners.get(path) or _without_owner(path))
+    return {package: sorted(needing) for package, needing in sorted(found.items())}
+
+
+def _real(root: str, path: str) -> str:
+    """The path inside of the image that `path` leads to."""
+    return resolve(root, path)[len(root) :] if root else os.path.realpath(path)
+
+
+def _without_owner(path: str) -> str:
+    """The interpreter's own files as one; anything else by its path."""
+    interpreter = "/lib-dynload/" in path or re.search(r"/(bin/python3[.\d]*|lib/libpython3[^/]*)$", path)
+    return "python" if interpreter else path
+
+
+def _package_by_file(root: str) -> dict[str, str]:
+    folder = root + "/var/lib/dpkg/info"
+    found = {}
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name.endswith(".list"):
+            package = name[: -len(".list")].partition(":")[0]
+            with open(folder + "/" + name, encoding="utf-8", errors="replace") as file:
+                for path in file.read().splitlines():
+                    found[path] = package
+                    if path.startswith(("/lib", "/bin", "/sbin")):
+                        found["/usr" + path] = package
+    return found
+
+
+def users(root: str) -> dict[str, int]:
+    """uid by user name."""
+    try:
+        with open(root + "/etc/passwd", encoding="utf-8", errors="replace") as file:
+            fields = [line.split(":") for line in file.read().splitlines()]
+    except OSError:
+        return {}
+    return {field[0]: int(field[2]) for field in fields if len(field) > 2 and field[2].isdigit()}
+
+
+def marker_environment() -> dict[str, str]:
+    """The values that environment markers ask for (PEP 508)."""
+    return {
+        "implementation_name": sys.implementation.name,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "platform_release": platform.release(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    }
+
+
+def take(root: str) -> dict[str, Any]:
+    """The census of the file system bound at `root`, as plain data."""
+    census = Census(root)
+    census.walk()
+    described, owners = distributions(census)
+    return {
+        "file_bytes": census.file_bytes,
+        **{kind: dict(by_prefix) for kind, by_prefix in census.kinds.items()},
+        "distributions": described,
+        "markers": marker_environment(),
+        "scripts": scripts(census, owners),
+        "apt_packages": apt_packages(census.root),
+        "library_packages": library_packages(census, owners),
+        "users": users(census.root),
+        "misaligned": [path for path, elf in census.elves if elf.misaligned][:_MISALIGNED_SHOWN],
+    }
+
+
+def main(root: str = "/") -> None:
+    """Prints the census."""
+    print(json.dumps(take(root)))

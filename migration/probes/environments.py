@@ -1,0 +1,89 @@
+"""Finds installed Python distributions on a file system, without importing any of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from importlib import metadata
+
+_SIDE_SHOWS = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks"}
+"""Top-level folders that some projects install by mistake; nobody imports them."""
+
+_MODULE = re.compile(r"^([A-Za-z_]\w*)(\.py|(\.[\w-]+)*\.so|\.pyd)$")
+_SITE_FOLDERS = ("site-packages", "dist-packages")
+
+
+def is_site_folder(path: str) -> bool:
+    """Whether distributions are installed in a folder of that name."""
+    return os.path.basename(path) in _SITE_FOLDERS
+
+
+def normalised(name: str | None) -> str:
+    """The distribution's name as in PEP 503."""
+    return re.sub(r"[-_.]+", "-", name or "").lower()
+
+
+def distributions_in(folder: str) -> list[metadata.Distribution]:
+    """The distributions installed in one folder, in a stable order; broken metadata is left out."""
+    found: dict[str, metadata.Distribution] = {}
+    for distribution in metadata.distributions(path=[folder]):
+        name = _name(distribution)
+        if name:
+            found.setdefault(normalised(name), distribution)
+    return [found[name] for name in sorted(found)]
+
+
+def _name(distribution: metadata.Distribution) -> str | None:
+    try:
+        return distribution.metadata["Name"]
+    except Exception:
+        return None
+
+
+def recorded_files(distribution: metadata.Distribution) -> list[str] | None:
+    """The paths in its RECORD, relative to the folder; None when there is no record (Debian's packages)."""
+    text = distribution.read_text("RECORD")
+    if text is None:
+        return None
+    return [_path(line) for line in text.splitlines() if line.strip()]
+
+
+def _path(line: str) -> str:
+    """The path of a RECORD line; it is quoted when it holds a comma."""
+    if line.startswith('"'):
+        return line[1:].partition('",')[0].replace('""', '"')
+    return line.rsplit(",", 2)[0]
+
+
+def imports_of(distribution: metadata.Distribution) -> list[str]:
+    """The names to import: top-level packages and modules, or the first ones inside a namespace package."""
+    files = recorded_files(distribution)
+    if files is None:
+        listed = distribution.read_text("top_level.txt") or ""
+        return sorted(name for name in listed.split() if name.isidentifier() and name not in _SIDE_SHOWS)
+    return importable(files)
+
+
+def importable(files: Iterable[str]) -> list[str]:
+    """The outermost packages and modules among `files`, relative to a folder on sys.path, in dotted form."""
+    packages: set[tuple[str, ...]] = set()
+    modules: set[tuple[str, ...]] = set()
+    for path in files:
+        *folders, name = path.split("/")
+        match = _MODULE.match(name)
+        if not match or not all(folder.isidentifier() for folder in folders):
+            continue
+        if folders and folders[0] in _SIDE_SHOWS:
+            continue
+        (packages if match[1] == "__init__" else modules).add((*folders, match[1]))
+    roots = {package[:-1] for package in packages}
+    outermost = {root for root in roots if root and not _lies_in(root, roots)}
+    outermost |= {
+        module for module in modules if not _lies_in(module, roots) and module[0] not in _SIDE_SHOWS
+    }
+    return sorted(".".join(name) for name in outermost)
+
+
+def _lies_in(name: tuple[str, ...], packages: set[tuple[str, ...]]) -> bool:
+    return any(name[:length] in packages for length in range(1, len(name)))
