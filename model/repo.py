@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -136,7 +136,7 @@ class _Overlay(Mapping[str, str]):
     """Files with some of them changed, added or (None) removed; the rest is read when asked."""
 
     def __init__(self, base: Mapping[str, str]) -> None:
-        self.base = base.base if isinstance(base, _Overlay) else base
+        self.base: Mapping[str, str] = base.base if isinstance(base, _Overlay) else base
         self.changed: dict[str, str | None] = dict(base.changed) if isinstance(base, _Overlay) else {}
 
     def __getitem__(self, path: str) -> str:
@@ -145,14 +145,18 @@ class _Overlay(Mapping[str, str]):
             raise KeyError(path)
         return text
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return (path for path in {**dict.fromkeys(self.base), **self.changed} if self.changed.get(path, "") is not None)
+    def __iter__(self) -> Iterator[str]:
+        return (
+            path
+            for path in {**dict.fromkeys(self.base), **self.changed}
+            if self.changed.get(path, "") is not None
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, path: object) -> bool:
-        return self.changed[path] is not None if path in self.changed else path in self.base  # type: ignore[index]
+        return self.changed[path] is not None if path in self.changed else path in self.base
 
 
 def normalise(path: str) -> str:

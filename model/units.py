@@ -8,7 +8,8 @@ _UNITS = (("GB", 10**9, 2), ("MB", 10**6, 0), ("kB", 10**3, 0))
 def size(number_bytes: int) -> str:
     """`5.84 GB`, `410 MB`, `0 B`: decimal units, as `docker images` prints them."""
     for unit, factor, digits in _UNITS:
-        if round(abs(number_bytes) / factor, digits) >= 1:
+        # The next smaller unit would need a fourth digit.
+        if round(abs(number_bytes) * 1000 / factor) >= 1000:
             return f"{_minus(number_bytes / factor, digits)} {unit}"
     return f"{_minus(number_bytes, 0)} B"
 

@@ -1,0 +1,184 @@
+"""Where a stage installs Python packages, and which COPY carries them on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname, join
+
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.shell import Command, Script
+
+SYSTEM = "/usr/local"
+"""Where pip of the official Python images installs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """One command that installs Python packages."""
+
+    instruction: Instruction
+    command: Command
+    environment: str
+    """The directory that receives them: a virtual environment, a prefix, `/usr/local`."""
+    project_only: bool
+    """It installs the application itself, without dependencies."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentCopy:
+    """A COPY --from that carries installed packages from one stage into another."""
+
+    instruction: Instruction
+    source: Stage
+    path: str
+    """The directory with the packages, in the source stage."""
+
+
+def installs(dockerfile: Dockerfile, stage: Stage) -> tuple[Install, ...]:
+    """The installs of `stage` and of what it inherits, in order."""
+    return tuple(
+        found
+        for ancestor in dockerfile.lineage(stage)
+        for instruction in ancestor.instructions
+        if instruction.keyword == "RUN"
+        for found in _installs_in(dockerfile, instruction)
+    )
+
+
+def environment_copies(dockerfile: Dockerfile, stage: Stage) -> tuple[EnvironmentCopy, ...]:
+    """The copies in `stage` and in what it inherits that bring in what another stage installed."""
+    return tuple(
+        EnvironmentCopy(instruction, source, path)
+        for ancestor in dockerfile.lineage(stage)
+        for instruction in ancestor.instructions
+        if instruction.keyword == "COPY" and (source := dockerfile.source_stage(instruction))
+        for path in _carried(dockerfile, instruction, source)
+    )
+
+
+def _carried(dockerfile: Dockerfile, copy: Instruction, source: Stage) -> Iterator[str]:
+    """The part of each environment of `source` that a COPY takes along."""
+    environments = dict.fromkeys(found.environment for found in installs(dockerfile, source))
+    for word in dockerfile.words(copy)[:-1]:
+        expanded = dockerfile.expand(word.value, copy)
+        wanted = join("/", expanded or word.value).rstrip("/") or "/"
+        for environment in environments:
+            if _within(environment, wanted):
+                yield environment
+            elif _within(wanted, environment) and not wanted.endswith("/bin"):
+                yield wanted
+
+
+def _within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _installs_in(dockerfile: Dockerfile, instruction: Instruction) -> Iterator[Install]:
+    script = Script.of(dockerfile, instruction)
+    for command in script.commands if script else ():
+        words = _installer_words(command)
+        if words is not None:
+            yield Install(
+                instruction,
+                command,
+                _environment(dockerfile, instruction, command, words),
+                "--no-deps" in words,
+            )
+
+
+def _installer_words(command: Command) -> tuple[str, ...] | None:
+    """What follows `install` or `sync`, with the installer's name in front; None for another command."""
+    argv = command.argv
+    match argv:
+        case [python, "-m", "pip", *rest] if python.rpartition("/")[2].startswith(("python", "pypy")):
+            words = ("pip", *rest)
+        case _:
+            words = (command.name, *argv[1:])
+    match words:
+        case ["uv", "pip", "install", *rest]:
+            return ("uv-pip", *rest)
+        case [pip, "install", *rest] if pip.startswith("pip") and not pip.startswith("pipx"):
+            return ("pip", *rest)
+        case ["uv", "sync", *rest]:
+            return ("uv-sync", *rest)
+        case [tool, "install" | "sync", *rest] if tool in ("poetry", "pdm", "pipenv"):
+            return (tool, *rest)
+    return None
+
+
+def _environment(
+    dockerfile: Dockerfile, instruction: Instruction, command: Command, words: tuple[str, ...]
+) -> str:
+    """The directory that the command installs into, by its options, its own path and the variables in force."""
+    variables = dockerfile.variables(instruction) | dict(command.assignments)
+    explicit = _option(words, "--prefix") or _option(words, "--target") or _option(words, "-t")
+    if explicit:
+        return _absolute(dockerfile, instruction, explicit)
+    if "--user" in words:
+        return join(variables.get("PYTHONUSERBASE") or join(variables.get("HOME", "/root"), ".local"))
+    interpreter = _option(words, "--python")
+    first = dockerfile.expand(interpreter or command.argv[0], instruction) or command.argv[0]
+    if (
+        first.startswith("/")
+        and dirname(first).endswith("/bin")
+        and not first.startswith(("/usr", "/bin", "/root/.local"))
+    ):
+        return dirname(dirname(first))
+    if words[0] == "uv-sync":
+        project = variables.get("UV_PROJECT_ENVIRONMENT", ".venv")
+        return _absolute(dockerfile, instruction, project)
+    if "--system" in words or variables.get("UV_SYSTEM_PYTHON") not in (None, "", "0", "false"):
+        return SYSTEM
+    if variables.get("VIRTUAL_ENV"):
+        return variables["VIRTUAL_ENV"].rstrip("/")
+    return _active(dockerfile, instruction, variables.get("PATH", "")) or SYSTEM
+
+
+def _active(dockerfile: Dockerfile, instruction: Instruction, path: str) -> str | None:
+    """The virtual environment made earlier whose `bin` stands on PATH, or was activated in the same RUN."""
+    made = _made_environments(dockerfile, instruction)
+    for entry in path.split(":"):
+        if entry.removesuffix("/bin") in made:
+            return entry.removesuffix("/bin")
+    script = Script.of(dockerfile, instruction)
+    for command in script.commands if script else ():
+        if (
+            command.name in (".", "source")
+            and command.argv[1:2]
+            and command.argv[1].endswith("/bin/activate")
+        ):
+            return dockerfile.expand(command.argv[1].removesuffix("/bin/activate"), instruction)
+    return None
+
+
+def _made_environments(dockerfile: Dockerfile, until: Instruction) -> frozenset[str]:
+    """Paths of `python -m venv PATH`, `uv venv PATH` and `virtualenv PATH` in the stage and what it inherits."""
+    stage = dockerfile.stages[until.stage or 0]
+    made = set()
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            if instruction.keyword != "RUN":
+                continue
+            script = Script.of(dockerfile, instruction)
+            for command in script.commands if script else ():
+                is_venv = "venv" in command.argv[:3] or command.name == "virtualenv"
+                operands = [word for word in command.argv[1:] if not word.startswith("-") and word != "venv"]
+                if is_venv and operands:
+                    made.add(_absolute(dockerfile, instruction, operands[-1]))
+    return frozenset(made)
+
+
+def _absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> str:
+    """A path as the instruction sees it: variables filled in, relative to its WORKDIR."""
+    return join(dockerfile.workdir(instruction), dockerfile.expand(word, instruction) or word).rstrip("/")
+
+
+def _option(words: tuple[str, ...], name: str) -> str | None:
+    """The value of `--name value` or `--name=value`."""
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if word == name:
+            return following
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+    return None

@@ -1,0 +1,51 @@
+"""Figures as people read them."""
+
+import pytest
+
+from phasewise.model.units import duration, percent_change, size, size_change
+
+
+@pytest.mark.parametrize(
+    ("number_bytes", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_600, "1 MB"),
+        (410_000_000, "410 MB"),
+        (999_999_999, "1.00 GB"),
+        (5_840_000_000, "5.84 GB"),
+        (-5_840_000_000, "−5.84 GB"),
+    ],
+)
+def test_size(number_bytes: int, text: str) -> None:
+    assert size(number_bytes) == text
+
+
+def test_size_change_has_a_sign() -> None:
+    assert size_change(12_000_000) == "+12 MB"
+    assert size_change(-12_000_000) == "−12 MB"
+    assert size_change(0) == "0 B"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (41, "41 s"),
+        (125, "2 min 05 s"),
+        (3720, "1 h 02 min"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_percent_change() -> None:
+    assert percent_change(11.89, 6.03) == "−49 %"
+    assert percent_change(100, 100.2) == "0 %"
+    assert percent_change(100, 150) == "+50 %"
+    assert percent_change(0, 5) == ""
