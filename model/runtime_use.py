@@ -1,0 +1,170 @@
+"""Which commands a running container calls: in its start commands, scripts and code, or from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from phasewise.model.dockerfile import Instruction, Stage
+from phasewise.model.phase import Evidence
+from phasewise.model.repo import RepoView
+from phasewise.model.shell import Script
+
+_STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
+_TOKEN = re.compile(r"[\w.+-]+")
+_STRING = re.compile(r"""(['"])((?:(?!\1)[^\\\n]|\\.)*)\1""")
+_CALLS = re.compile(
+    r"\b(subprocess|os\.(system|popen|exec\w+|spawn\w+)|shutil\.which|pexpect|plumbum|invoke|sh\.)\b"
+)
+_LIBRARIES = {
+    "git": re.compile(r"^\s*(import git\b|from git(\.\w+)* import)", re.M),
+    "g++": re.compile(r"torch\.compile\(|torch\.utils\.cpp_extension|^\s*import (cppimport|cppyy)\b", re.M),
+    "gcc": re.compile(r"^\s*import (pyximport|triton)\b|^\s*from (pyximport|triton)\b|\bffi\.verify\(", re.M),
+}
+"""Python packages that call a command without its name standing in the code."""
+_OUTSIDE = re.compile(r"\b(docker|podman|kubectl|nerdctl)\b.*\b(run|exec)\b")
+_PROBE = re.compile(r"^\s*(-\s*)?(command|entrypoint|test|exec|args|startCommand|healthcheck\w*)\b", re.I)
+_RUNNERS = (".yml", ".yaml", ".toml", ".json", "Procfile")
+_NOT_SHIPPED = re.compile(
+    r"(^|/)(tests?|docs?|\.venv|venv|node_modules|examples?|benchmarks?)/|(^|/)(test_\w+|conftest|noxfile|setup)\.py$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place that calls a command at run time."""
+
+    command: str
+    evidence: Evidence
+
+
+def runtime_uses(
+    view: RepoView, commands: Collection[str], skip: Collection[Instruction] = ()
+) -> dict[str, Use]:
+    """The first place for each of `commands` that the target's containers call.
+
+    Looked at: CMD, ENTRYPOINT and HEALTHCHECK of the stage and of what it inherits, its other RUNs except
+    `skip`, the scripts that these name, compose services and other files that say how it is run, and the
+    Python code in the build context. What is called only by hand cannot be seen.
+    """
+    wanted = frozenset(commands)
+    found: dict[str, Use] = {}
+    if wanted:
+        for use in _uses(view, wanted, {instruction.span for instruction in skip}):
+            found.setdefault(use.command, use)
+    return found
+
+
+def start_text(view: RepoView, stage: Stage) -> str:
+    """The arguments of the commands that a container of `stage` starts with."""
+    return "\n".join(
+        instruction.value
+        for ancestor in view.dockerfile.lineage(stage)
+        for instruction in ancestor.instructions
+        if instruction.keyword in _STARTS
+    )
+
+
+def named_scripts(view: RepoView, text: str) -> tuple[str, ...]:
+    """The tracked files in the build context that `text` names, and that those name in turn."""
+    by_name: dict[str, list[str]] = {}
+    for path in sorted(view.paths):
+        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    seen: dict[str, None] = {}
+    waiting = [text]
+    while waiting:
+        for token in _TOKEN.findall(waiting.pop()):
+            for path in by_name.get(token, ()):
+                if path not in seen and _is_script(view, path, token):
+                    seen[path] = None
+                    waiting.append(view.files[path])
+    return tuple(seen)
+
+
+def _is_script(view: RepoView, path: str, name: str) -> bool:
+    if path == view.target.dockerfile or not _in_context(view, path) or path not in view.files:
+        return False
+    return name.endswith((".sh", ".bash")) or view.files[path].startswith("#!")
+
+
+def _in_context(view: RepoView, path: str) -> bool:
+    context = view.context_path(".")
+    return context == "." or path.startswith(f"{context}/")
+
+
+def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> Iterator[Use]:
+    dockerfile = view.dockerfile
+    for stage in dockerfile.lineage(view.stage):
+        for instruction in stage.instructions:
+            if instruction.keyword in _STARTS:
+                for command in _mentioned(instruction.value, wanted):
+                    yield Use(command, view.evidence(dockerfile.path, instruction.line))
+            elif instruction.keyword == "RUN" and instruction.span not in skip:
+                yield from _run_uses(view, instruction, wanted)
+    outside = [*_outside(view)]
+    for path, line, text in outside:
+        for command in _mentioned(text, wanted):
+            yield Use(command, view.evidence(path, line))
+    started = "\n".join([start_text(view, view.stage), *(text for _, _, text in outside)])
+    for path in named_scripts(view, started):
+        for line, text in enumerate(view.files[path].split("\n"), 1):
+            for command in _mentioned(text.partition("#")[0] if line > 1 else "", wanted):
+                yield Use(command, view.evidence(path, line))
+    for path in sorted(view.paths):
+        if path.endswith(".py") and _in_context(view, path) and not _NOT_SHIPPED.search(path):
+            yield from _python_uses(view, path, wanted)
+
+
+def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) -> Iterator[Use]:
+    """What a RUN of the final image's own stages calls while it is built."""
+    script = Script.of(view.dockerfile, instruction)
+    for command in script.commands if script else ():
+        if command.name in ("apt-get", "apt", "apt-mark", "dpkg"):
+            continue
+        called = {command.name, *(word.rpartition("/")[2] for word in command.argv[1:])}
+        for name in sorted(called & wanted):
+            yield Use(name, view.evidence(view.dockerfile.path, view.dockerfile.line_of(command.span.start)))
+
+
+def _outside(view: RepoView) -> Iterator[tuple[str, int, str]]:
+    """(path, line, text) of what compose files, workflows, manifests and platforms run in the image."""
+    for path in sorted(view.paths):
+        if not path.endswith(_RUNNERS) or path.rpartition("/")[2].startswith(("package", "tsconfig")):
+            continue
+        workflow = path.startswith(".github/")
+        text = view.files.get(path, "")
+        lines = text.split("\n")
+        for number, line in enumerate(lines, 1):
+            if _OUTSIDE.search(line) or (not workflow and _PROBE.search(line)) or path.endswith("Procfile"):
+                yield path, number, _with_continuation(lines, number).partition(" #")[0]
+
+
+def _with_continuation(lines: list[str], number: int) -> str:
+    """A line with those that continue it: after a backslash, or indented more, as a list or block is."""
+    first = lines[number - 1]
+    depth = len(first) - len(first.lstrip())
+    parts = [first]
+    for line in lines[number : number + 20]:
+        deeper = len(line) - len(line.lstrip()) > depth or line.lstrip().startswith("- ")
+        if not (parts[-1].endswith("\\") or (first.rstrip().endswith((":", "|", ">", "[")) and deeper)):
+            break
+        parts.append(line)
+    return " ".join(parts)
+
+
+def _python_uses(view: RepoView, path: str, wanted: frozenset[str]) -> Iterator[Use]:
+    text = view.files.get(path, "")
+    for command in sorted(_LIBRARIES.keys() & wanted):
+        if match := _LIBRARIES[command].search(text):
+            yield Use(command, view.evidence(path, text.count("\n", 0, match.end()) + 1))
+    if not _CALLS.search(text):
+        return
+    for match in _STRING.finditer(text):
+        first = match[2].split()[:1]
+        if first and (name := first[0].rpartition("/")[2]) in wanted:
+            yield Use(name, view.evidence(path, text.count("\n", 0, match.start()) + 1))
+
+
+def _mentioned(text: str, wanted: frozenset[str]) -> list[str]:
+    return [token for token in dict.fromkeys(_TOKEN.findall(text)) if token in wanted]
