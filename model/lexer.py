@@ -23,7 +23,7 @@ class LexError(ValueError):
 
 @dataclass
 class Lexer:
-    """Reads one line. With `keep_unset`, variables without a value stay as written."""
+    """Reads one line."""
 
     text: str
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +31,9 @@ class Lexer:
     raw: bool = False
     """Leave quotes and escapes in the result."""
     keep_unset: bool = False
+    """Leave variables without a value as written."""
+    defaults: bool = False
+    """With `keep_unset`: still take the word of `${x:-word}`."""
     missing: set[str] = field(default_factory=set)
     """The variables that were asked for and have no value."""
     position: int = 0
@@ -142,7 +145,7 @@ class Lexer:
             raise LexError(f"unsupported modifier in ${{{name}}}")
         word, _ = self._until("}", raw_escapes=operator in "#%/")
         value = self.variables.get(name)
-        if value is None and self.keep_unset:
+        if value is None and self.keep_unset and not self.defaults:
             self.missing.add(name)
             return self.text[start : self.position]
         present = bool(value) if colon else value is not None

@@ -124,7 +124,8 @@ class Scan:
             masked.append(_masked_line(piece.of(self.text), continues))
             if not continues:
                 break
-        joined = Joined.of(self.text, pieces)
+        line = Joined.of(self.text, pieces)
+        joined = line.part(len(line.value) - len(line.value.lstrip(SPACE)), len(line.value))
         content_end = self._lines[end].span.end
         if continues:
             last = max(index for index, line in enumerate(masked) if line != "#\n")

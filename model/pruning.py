@@ -24,6 +24,7 @@ from phasewise.model.text import Edit, Span
 
 _TESTS = {"[", "[[", "test", "true", "false", ":", "which", "type", "hash", "grep"}
 _IDLE = _TESTS | {"set", "shopt", "cd", "echo", "printf", "export", "exit"}
+_SILENCED = re.compile(r"(>[ \t]*/dev/null|>&\d)$")
 _COMMENT_LINE = re.compile(r"\n[ \t]*#[^\n]*")
 _REST_OF_LINE = re.compile(r"[ \t]*;?[ \t]*(#[^\n]*)?\r?(\n|$)")
 _TRAILING_COMMENT = re.compile(r"[ \t]+#[^\n]*")
@@ -262,7 +263,8 @@ def _is_negation(body: Sequence) -> bool:
 
 def _is_idle(command: Simple, names: Collection[str]) -> bool:
     """Whether leaving the command out changes nothing that stays."""
-    if command.redirects or command.inner:
+    silenced = all(_SILENCED.search(redirect.value) for redirect in command.redirects)
+    if not silenced or command.inner:
         return False
     if not command.words:
         return True

@@ -36,7 +36,7 @@ class Scope:
 
         Unknown variables stay as written.
         """
-        lexer = Lexer(word, self.variables, self.escape, keep_unset=True)
+        lexer = Lexer(word, self.variables, self.escape, keep_unset=True, defaults=True)
         try:
             value, _ = lexer.run()
         except LexError:

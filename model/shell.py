@@ -212,7 +212,7 @@ def _commands(tree: Tree, source: Joined) -> Iterator[Command]:
             span=source.span(simple.start, simple.stop),
             words=tuple(Word(word.value, source.span(word.start, word.end)) for word in simple.words),
             assignments=simple.assignments,
-            redirects=tuple(source.value[start:end] for start, end in simple.redirects),
+            redirects=tuple(redirect.value for redirect in simple.redirects),
             failure_ignored=ignored,
             condition=condition,
         )

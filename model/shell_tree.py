@@ -70,7 +70,8 @@ class Simple:
     """Without them."""
     words: tuple[Token, ...]
     assignments: tuple[tuple[str, str], ...]
-    redirects: tuple[tuple[int, int], ...]
+    redirects: tuple[Token, ...]
+    """As written."""
     inner: tuple[Tree, ...]
     """What runs in its command and process substitutions."""
 
@@ -298,20 +299,20 @@ class _Reader:
     def simple(self, node: Raw, redirects: tuple[Raw, ...]) -> Simple:
         words: list[Token] = []
         assignments: list[tuple[str, str]] = []
-        spans: list[tuple[int, int]] = []
+        spans: list[Token] = []
         own = [] if node.type == "redirected_statement" else [node]
         for child in (*own, *redirects):
             self.collect(child, words, assignments, spans)
         words.sort(key=lambda word: word.start)
         if words and words[0].value in ("{", "}", "!"):
             raise Unsupported("a group where the grammar sees a command")
-        ends = [word.end for word in words] + [end for _, end in spans]
+        ends = [word.end for word in (*words, *spans)]
         if own:
             ends.append(node.end_byte)
         inner = tuple(tree for child in (*own, *redirects) for tree in self.inner(child))
-        start = min([node.start_byte, *(start for start, _ in spans)])
+        start = min([node.start_byte, *(redirect.start for redirect in spans)])
         end = max([*ends, *(redirect.end_byte for redirect in redirects)])
-        spans.sort()
+        spans.sort(key=lambda redirect: redirect.start)
         return Simple(start, end, max(ends), tuple(words), tuple(assignments), tuple(spans), inner)
 
     def collect(
@@ -319,7 +320,7 @@ class _Reader:
         node: Raw,
         words: list[Token],
         assignments: list[tuple[str, str]],
-        redirects: list[tuple[int, int]],
+        redirects: list[Token],
     ) -> None:
         """Sorts what a command is made of."""
         if node.type == "variable_assignment":
@@ -332,16 +333,16 @@ class _Reader:
             ):
                 raise Unsupported("a heredoc's line goes on with another command")
             opener = next(child for child in node.children if child.type == "heredoc_start")
-            redirects.append((node.start_byte, opener.end_byte))
+            redirects.append(self.written(node.start_byte, opener.end_byte))
             for child in node.children:
                 if child.type == "file_redirect":
                     self.collect(child, words, assignments, redirects)
         elif node.type == "file_redirect":
             first, *extra = node.children_by_field_name("destination") or [node]
-            redirects.append((node.start_byte, first.end_byte))
+            redirects.append(self.written(node.start_byte, first.end_byte))
             words += [self.token(child) for child in extra]
         elif node.type == "herestring_redirect":
-            redirects.append((node.start_byte, node.end_byte))
+            redirects.append(self.written(node.start_byte, node.end_byte))
         elif node.type in _ATOMS:
             words.append(self.token(node))
         elif not node.is_named:
@@ -349,6 +350,9 @@ class _Reader:
         elif node.type != "comment":
             for child in node.children:
                 self.collect(child, words, assignments, redirects)
+
+    def written(self, start: int, end: int) -> Token:
+        return Token(self.script[start:end], start, end)
 
     def token(self, node: Raw) -> Token:
         return Token(self.value(node), node.start_byte, node.end_byte)
