@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from phasewise.migration.errors import NoEngine
-from phasewise.model.status import Status
+from phasewise.model.status import State, Status
 from phasewise.tui import text
 from phasewise.tui.present import phases
-from textual.content import Content
 
 
 def sentence(status: Status | None, engine: bool | None, missing: NoEngine | None) -> Content:
@@ -22,6 +23,11 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
         )
     if engine is None:
         return Content.styled("Looking for an engine …", "dim")
+    broken = next((row.id for row in status.rows if row.state is State.FAILED), "")
+    if broken:
+        return text.own(
+            (broken, "bold $text-error"), " is broken: ", ("u", "bold $text-accent"), " takes it back."
+        )
     current = phases.current(status.rows)
     if current:
         return text.own(

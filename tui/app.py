@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.app import App
+from textual.screen import Screen
+
 from phasewise.migration.errors import PhasewiseError
 from phasewise.tui.commands import Commands
 from phasewise.tui.screens.main import MainScreen
-from textual.app import App
-from textual.screen import Screen
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session

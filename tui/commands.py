@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
 from phasewise.tui.keys import KEYS, Key
 from phasewise.tui.screens.main import MainScreen
-from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 
 class Commands(Provider):

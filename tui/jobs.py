@@ -7,16 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel, Committed, Event, Finished, Measured, Verified
 from phasewise.tui.progress import Progress
-from textual.message import Message
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from phasewise.migration.session import Session
     from phasewise.model.status import Status
     from phasewise.tui.desk import Desk
-    from textual.screen import Screen
 
 Start = Callable[[Cancel], Iterator[Event]]
 """Begins a job of the session."""

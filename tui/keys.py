@@ -39,6 +39,12 @@ class Key:
         return tuple(self.keys.split(","))
 
 
+VIM_KEYS = [
+    Binding("j", "cursor_down", "down", show=False),
+    Binding("k", "cursor_up", "up", show=False),
+]
+"""For every list, beside the arrow keys."""
+
 KEYS: tuple[Key, ...] = (
     Key("apply", "a", "a", "apply", "Commit the phase, then build, measure and check it.", 1),
     Key("roll_back", "u", "u", "roll back", "Take the phase back with a revert commit; later ones stay.", 2),
@@ -49,7 +55,7 @@ KEYS: tuple[Key, ...] = (
         "tick",
         "space",
         "space",
-        "untick file",
+        "untick",
         "Leave the shown file out of the phase, or take it in again.",
         8,
     ),

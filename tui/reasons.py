@@ -9,7 +9,22 @@ from phasewise.model.status import Row, State, Status
 from phasewise.tui.present.phases import APPLIED
 
 _NEED_STATUS = frozenset(
-    ["apply", "roll_back", "measure", "verify", "skip", "tick", "history", "image", "report", "target", "branch", "declined", "filter", "refresh"]
+    [
+        "apply",
+        "roll_back",
+        "measure",
+        "verify",
+        "skip",
+        "tick",
+        "history",
+        "image",
+        "report",
+        "target",
+        "branch",
+        "declined",
+        "filter",
+        "refresh",
+    ]
 )
 
 

@@ -1,4 +1,4 @@
-"""The only way for text from a repository onto the screen: never parsed as markup, control sequences visible."""
+"""The only way for foreign text onto the screen: never parsed as markup, control sequences visible."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ class FakeSession:
     def pick(self, phase: str, choice: str, options: frozenset[str]) -> None:
         self._called("pick", phase, choice, options)
         row = self.now.row(phase)
-        assert row and row.phase
+        assert row is not None
+        assert row.phase is not None
         choices = tuple(
             replace(one, picked=options) if one.id == choice else one for one in row.phase.choices
         )
@@ -112,7 +113,7 @@ class FakeSession:
     def tick(self, phase: str, path: str, on: bool) -> None:
         self._called("tick", phase, path, on)
         row = self.now.row(phase)
-        assert row
+        assert row is not None
         self.put(phase, unticked=row.unticked - {path} if on else row.unticked | {path})
 
     def skip(self, phase: str, on: bool) -> None:

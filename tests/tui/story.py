@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from phasewise.model.census import Census, Distribution, Layer
+from phasewise.model.history import HistoryEntry
 from phasewise.model.measurement import (
     CheckResult,
     Delta,
@@ -77,17 +78,6 @@ jobs:
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A commit of the history window."""
-
-    commit: str
-    author: str
-    date: datetime
-    subject: str
-    image_bytes: int | None = None
-
-
 def layers(copied: int, chowned: int) -> tuple[Layer, ...]:
     found = [
         Layer("/bin/sh -c #(nop) ADD file:0f0e in /", 208_000_000),
@@ -110,9 +100,19 @@ def measured(
         Step("[production 3/6] COPY --from=builder", 9.0, False),
     )
     return Measurement(
-        commit, TARGET.dockerfile, "production", scenario, Outcome.BUILT, WHEN, "docker 26.1.5, buildx 0.13.1, local",
-        Samples(seconds), "sha256:" + commit, size_bytes, of, steps,
-    )  # fmt: skip
+        commit,
+        TARGET.dockerfile,
+        "production",
+        scenario,
+        Outcome.BUILT,
+        WHEN,
+        "docker 26.1.5, buildx 0.13.1, local",
+        Samples(seconds),
+        "sha256:" + commit,
+        size_bytes,
+        of,
+        steps,
+    )
 
 
 BASELINE = (
@@ -144,16 +144,22 @@ GOOD = (
     CheckResult("health", "healthcheck", Verdict.SKIPPED, "the image declares none"),
 )
 BROKEN_NUMPY = CheckResult(
-    "import:numpy", "numpy imports", Verdict.FAILED,
-    "Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\n"
+    "import:numpy",
+    "numpy imports",
+    Verdict.FAILED,
+    'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
     "ImportError: libscipy_openblas64_-56d6093b.so: ELF load command address/offset not page-aligned",
-    "numpy no longer loads: libscipy_openblas64_ is misaligned after strip.", 0.3,
-)  # fmt: skip
+    "numpy no longer loads: libscipy_openblas64_ is misaligned after strip.",
+    0.3,
+)
 BROKEN_ELF = CheckResult(
-    "elf", "every ELF finds its libraries and is page-aligned", Verdict.FAILED,
+    "elf",
+    "every ELF finds its libraries and is page-aligned",
+    Verdict.FAILED,
     "/opt/venv/lib/python3.12/site-packages/numpy.libs/libscipy_openblas64_-56d6093b.so: PT_LOAD 1",
-    "4 libraries in numpy.libs and scipy.libs are no longer page-aligned.", 2.2,
-)  # fmt: skip
+    "4 libraries in numpy.libs and scipy.libs are no longer page-aligned.",
+    2.2,
+)
 
 
 def verification(commit: str, results: tuple[CheckResult, ...] = GOOD) -> Verification:
@@ -173,90 +179,208 @@ def evidence(line: int, text: str, origin: Provenance = ORIGIN) -> Evidence:
 
 
 COPY_CHOWN = Phase(
-    "copy_chown", "Give files their owner when they are copied",
+    "copy_chown",
+    "Give files their owner when they are copied",
     "`chown -R` in a later layer writes every file again. Layer 5 is 5.84 GB and holds the same bytes as layer 3.\n\n"
     "`COPY --chown=` sets the owner in the layer that brings the files.",
     (FileEdit("backend/Dockerfile", BEFORE, CHOWNED),),
     (evidence(12, "RUN chown -R appuser:appuser /app /opt/venv && chmod -R 755 /app"),),
-    Risk.SAFE, Prediction(-5_839_718_256, "bytes that the census found written twice"),
-)  # fmt: skip
+    Risk.SAFE,
+    Prediction(-5_839_718_256, "bytes that the census found written twice"),
+)
 CLEANUP = Phase(
-    "effective_cleanup", "Clean where the packages are", "The clean-up looks in /usr/local, the packages are in /opt/venv.",
+    "effective_cleanup",
+    "Clean where the packages are",
+    "The clean-up looks in /usr/local, the packages are in /opt/venv.",
     (FileEdit("backend/Dockerfile", CHOWNED, CHOWNED.replace("useradd", "useradd --no-log-init")),),
-    (), Risk.SAFE, Prediction(-12_000_000, "tests below /opt/venv"),
-)  # fmt: skip
+    (),
+    Risk.SAFE,
+    Prediction(-12_000_000, "tests below /opt/venv"),
+)
 STRIP = Phase(
-    "strip_symbols", "Strip symbols from extension modules", "Extension modules carry symbols nobody reads.",
-    (FileEdit("backend/Dockerfile", CHOWNED, CHOWNED.replace("RUN python -m compileall -b /opt/venv", "RUN strip --strip-unneeded $(find /opt/venv -name '*.so')")),),
-    (), Risk.CHECK, Prediction(-70_000_000, "symbol sections of 278 files"),
-)  # fmt: skip
+    "strip_symbols",
+    "Strip symbols from extension modules",
+    "Extension modules carry symbols nobody reads.",
+    (
+        FileEdit(
+            "backend/Dockerfile",
+            CHOWNED,
+            CHOWNED.replace("RUN python -m compileall -b", "RUN strip --strip-unneeded"),
+        ),
+    ),
+    (),
+    Risk.CHECK,
+    Prediction(-70_000_000, "symbol sections of 278 files"),
+)
 COMPILEALL = Phase(
-    "drop_compileall", "Do not compile bytecode twice",
-    "`compileall -b` writes legacy .pyc files beside the sources, which Python ignores while the source exists: it is pure waste.\n\n"
+    "drop_compileall",
+    "Do not compile bytecode twice",
+    "`compileall -b` writes legacy .pyc files beside the sources, which Python ignores while the source exists: "
+    "it is pure waste.\n\n"
     "The image sets PYTHONDONTWRITEBYTECODE=1 and bakes bytecode all the same: the two contradict each other.",
-    (FileEdit("backend/Dockerfile", CHOWNED, CHOWNED.replace("RUN python -m compileall -b /opt/venv\n", "")),),
+    (
+        FileEdit(
+            "backend/Dockerfile", CHOWNED, CHOWNED.replace("RUN python -m compileall -b /opt/venv\n", "")
+        ),
+    ),
     (evidence(5, "RUN python -m compileall -b /opt/venv"),),
-    Risk.SAFE, Prediction(-410_000_000, "legacy bytecode that the census found in /opt/venv"),
+    Risk.SAFE,
+    Prediction(-410_000_000, "legacy bytecode that the census found in /opt/venv"),
     (
         Choice(
-            "bytecode", "What becomes of the bytecode?",
-            (Option("none", "none: every start compiles again"), Option("pycache", "__pycache__ of everything", 312_000_000), Option("app", "__pycache__ of the application only", 1_200_000)),
+            "bytecode",
+            "What becomes of the bytecode?",
+            (
+                Option("none", "none: every start compiles again"),
+                Option("pycache", "__pycache__ of everything", 312_000_000),
+                Option("app", "__pycache__ of the application only", 1_200_000),
+            ),
             frozenset({"app"}),
         ),
     ),
     costs="Without any bytecode the first import takes 2.6 s in place of 0.8 s.",
-)  # fmt: skip
+)
 VARIANT = Phase(
-    "add_ci_variant", "Test with an image of its own", "CI builds and scans 9.6 GB of frameworks that no test loads.",
+    "add_ci_variant",
+    "Test with an image of its own",
+    "CI builds and scans 9.6 GB of frameworks that no test loads.",
     (
         FileEdit("backend/Dockerfile.ci", None, CHOWNED.replace("requirements.txt", "requirements-ci.txt")),
         FileEdit("backend/requirements-ci.txt", None, "fastapi==0.115.0\nuvicorn==0.30.6\ncelery==5.4.0\n"),
-        FileEdit(".github/workflows/ci.yml", WORKFLOW, WORKFLOW.replace("build -t app .", "build -f backend/Dockerfile.ci -t app .")),
+        FileEdit(
+            ".github/workflows/ci.yml",
+            WORKFLOW,
+            WORKFLOW.replace("build -t app .", "build -f backend/Dockerfile.ci -t app ."),
+        ),
     ),
     (Evidence(".github/workflows/ci.yml", 8, "- run: docker build -t app .", ORIGIN),),
-    Risk.CHECK, Prediction(None, "the second image is measured when it is built"),
+    Risk.CHECK,
+    Prediction(None, "the second image is measured when it is built"),
     (
         Choice(
-            "heavy", "Which packages stay out of the CI image?",
-            (Option("torch", "torch 2.4.1", 1_140_000_000), Option("triton", "triton 3.0.0", 1_040_000_000), Option("scipy", "scipy 1.14.1", 120_000_000)),
-            frozenset({"torch", "triton"}), multiple=True,
+            "heavy",
+            "Which packages stay out of the CI image?",
+            (
+                Option("torch", "torch 2.4.1", 1_140_000_000),
+                Option("triton", "triton 3.0.0", 1_040_000_000),
+                Option("scipy", "scipy 1.14.1", 120_000_000),
+            ),
+            frozenset({"torch", "triton"}),
+            multiple=True,
         ),
     ),
     needs=("copy_chown",),
-)  # fmt: skip
+)
 WHEELS = Phase(
-    "cpu_wheels", "Install the CPU build of torch", "nvidia and triton are 4.1 GB of the image; no GPU is asked for anywhere.",
-    (FileEdit("backend/requirements.txt", "torch==2.4.1\nfastapi==0.115.0\n", "--extra-index-url https://download.example/cpu\ntorch==2.4.1+cpu\nfastapi==0.115.0\n"),),
-    (), Risk.ASK, Prediction(-4_100_000_000, "nvidia and triton in the census"), excludes=("gpu_base",),
-)  # fmt: skip
+    "cpu_wheels",
+    "Install the CPU build of torch",
+    "nvidia and triton are 4.1 GB of the image; no GPU is asked for anywhere.",
+    (
+        FileEdit(
+            "backend/requirements.txt",
+            "torch==2.4.1\nfastapi==0.115.0\n",
+            "torch==2.4.1+cpu\nfastapi==0.115.0\n",
+        ),
+    ),
+    (),
+    Risk.ASK,
+    Prediction(-4_100_000_000, "nvidia and triton in the census"),
+    excludes=("gpu_base",),
+)
 PIN = Phase(
-    "pin_base", "Pin the base image", "A moving tag makes two builds of one commit differ.",
-    (FileEdit("backend/Dockerfile", CHOWNED, CHOWNED.replace("python:3.12-slim", "python:3.12.7-slim")),), (), Risk.SAFE,
-)  # fmt: skip
+    "pin_base",
+    "Pin the base image",
+    "A moving tag makes two builds of one commit differ.",
+    (FileEdit("backend/Dockerfile", CHOWNED, CHOWNED.replace("python:3.12-slim", "python:3.12.7-slim")),),
+    (),
+    Risk.SAFE,
+)
 
 DECLINED = (
-    Declined("cache_mounts", "pip already has a cache mount", (evidence(4, "RUN --mount=type=cache,target=/root/.cache/pip /opt/venv/bin/pip install -r requirements.txt"),)),
-    Declined("split_base_builder", "builder and runtime are separate already, and the runtime inherits from a clean base"),
-)  # fmt: skip
+    Declined(
+        "cache_mounts",
+        "pip already has a cache mount",
+        (
+            evidence(
+                4,
+                "RUN --mount=type=cache,target=/root/.cache/pip /opt/venv/bin/pip install -r requirements.txt",
+            ),
+        ),
+    ),
+    Declined(
+        "split_base_builder",
+        "builder and runtime are separate already, and the runtime inherits from a clean base",
+    ),
+)
 
 ROWS = (
-    Row("copy_chown", COPY_CHOWN.title, State.VERIFIED, COPY_CHOWN, COPIED, AFTER_COPY[0],
-        Delta.between(BASELINE[0], AFTER_COPY[0]), verification(COPIED), measurements=AFTER_COPY),
-    Row("effective_cleanup", CLEANUP.title, State.VERIFIED, CLEANUP, CLEANED, AFTER_CLEANUP,
-        Delta(0, None, 0.0, 0), verification(CLEANED)),
-    Row("strip_symbols", STRIP.title, State.FAILED, STRIP, STRIPPED, AFTER_STRIP,
-        Delta(-70_405_200, None, 0.0, 1), verification(STRIPPED, replaced(BROKEN_NUMPY, BROKEN_ELF)), (BROKEN_NUMPY, BROKEN_ELF)),
+    Row(
+        "copy_chown",
+        COPY_CHOWN.title,
+        State.VERIFIED,
+        COPY_CHOWN,
+        COPIED,
+        AFTER_COPY[0],
+        Delta.between(BASELINE[0], AFTER_COPY[0]),
+        verification(COPIED),
+        measurements=AFTER_COPY,
+    ),
+    Row(
+        "effective_cleanup",
+        CLEANUP.title,
+        State.VERIFIED,
+        CLEANUP,
+        CLEANED,
+        AFTER_CLEANUP,
+        Delta(0, None, 0.0, 0),
+        verification(CLEANED),
+    ),
+    Row(
+        "strip_symbols",
+        STRIP.title,
+        State.FAILED,
+        STRIP,
+        STRIPPED,
+        AFTER_STRIP,
+        Delta(-70_405_200, None, 0.0, 1),
+        verification(STRIPPED, replaced(BROKEN_NUMPY, BROKEN_ELF)),
+        (BROKEN_NUMPY, BROKEN_ELF),
+    ),
     Row("drop_compileall", COMPILEALL.title, State.PROPOSED, COMPILEALL),
-    Row("add_ci_variant", VARIANT.title, State.PROPOSED, VARIANT, unticked=frozenset({"backend/requirements-ci.txt"})),
+    Row(
+        "add_ci_variant",
+        VARIANT.title,
+        State.PROPOSED,
+        VARIANT,
+        unticked=frozenset({"backend/requirements-ci.txt"}),
+    ),
     Row("cpu_wheels", WHEELS.title, State.ASKS, WHEELS),
     Row("pin_base", PIN.title, State.SKIPPED, PIN),
-    Row("smaller_base", "Start from a smaller base", State.ROLLED_BACK, replace(PIN, id="smaller_base"), refusal="backend/Dockerfile has uncommitted changes"),
-)  # fmt: skip
+    Row(
+        "smaller_base",
+        "Start from a smaller base",
+        State.ROLLED_BACK,
+        replace(PIN, id="smaller_base"),
+        refusal="backend/Dockerfile has uncommitted changes",
+    ),
+)
 
 MIDWAY = Status(
-    "bahr", "/work/bahr", "docker-diet", STRIPPED, TARGET, (TARGET, OTHER), BASE, ROWS, DECLINED,
-    BASELINE[0], verification(BASE), AFTER_STRIP, baseline_measurements=BASELINE, branch_decided=True,
-)  # fmt: skip
+    "bahr",
+    "/work/bahr",
+    "docker-diet",
+    STRIPPED,
+    TARGET,
+    (TARGET, OTHER),
+    BASE,
+    ROWS,
+    DECLINED,
+    BASELINE[0],
+    verification(BASE),
+    AFTER_STRIP,
+    baseline_measurements=BASELINE,
+    branch_decided=True,
+)
 """Three phases applied, the last of them broken; everything else still open."""
 
 START = replace(
@@ -282,22 +406,28 @@ FRESH = replace(
 """Opened for the first time."""
 
 CENSUS = Census(
-    11_890_123_456, layers(5_840_000_000, 5_839_718_256), 6_050_405_200,
+    11_890_123_456,
+    layers(5_840_000_000, 5_839_718_256),
+    6_050_405_200,
     (
         Distribution("nvidia-cublas-cu12", "12.1.3", "/opt/venv/lib/python3.12/site-packages", 3_200_000_000),
         Distribution("torch", "2.4.1", "/opt/venv/lib/python3.12/site-packages", 1_140_000_000),
         Distribution("triton", "3.0.0", "/opt/venv/lib/python3.12/site-packages", 1_040_000_000),
     ),
-    {"gcc": 161_000_000, "libc6": 13_000_000}, {"/opt/venv": 110_000_000}, {"/opt/venv": 410_000_000},
-    {"/opt/venv": 1_000_000}, {"/opt/venv": 81_000_000}, {"/opt/venv": 180_000_000}, {"/opt/venv": 70_000_000},
-    {"appuser": 1000}, 5_839_718_256,
-)  # fmt: skip
+    {"gcc": 161_000_000, "libc6": 13_000_000},
+    {"/opt/venv": 110_000_000},
+    {"/opt/venv": 410_000_000},
+    {"/opt/venv": 1_000_000},
+    {"/opt/venv": 81_000_000},
+    {"/opt/venv": 180_000_000},
+    {"/opt/venv": 70_000_000},
+    {"appuser": 1000},
+    5_839_718_256,
+)
 
 HISTORY = (
-    Entry(STRIPPED, "Nadia Bahr", WHEN, "strip_symbols: Strip symbols from extension modules", 5_980_000_000),
-    Entry(
-        COPIED, "Nadia Bahr", WHEN, "copy_chown: Give files their owner when they are copied", 6_050_405_200
-    ),
-    Entry(BASE, "Nadia Bahr", WHEN, "fix: optimize Dockerfile for smaller images", 11_890_123_456),
-    Entry("11ce77a" + "4" * 33, "R. Ops", WHEN, "fix: try again", None),
+    HistoryEntry(STRIPPED, "Nadia Bahr", WHEN, "strip_symbols: Strip symbols from extension modules"),
+    HistoryEntry(COPIED, "Nadia Bahr", WHEN, "copy_chown: Give files their owner when they are copied"),
+    HistoryEntry(BASE, "Nadia Bahr", WHEN, "fix: optimize Dockerfile for smaller images"),
+    HistoryEntry("11ce77a" + "4" * 33, "R. Ops", WHEN, "fix: try again"),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from phasewise.model.census import Layer
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
 from phasewise.tui.present import units
 from phasewise.tui.present.phases import APPLIED
-from textual.content import Content
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 

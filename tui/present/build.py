@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual.content import Content
+
 from phasewise.tui import text
 from phasewise.tui.present import units
 from phasewise.tui.progress import Entry, Progress, StepProgress, StepState
-from textual.content import Content
 
 _STEPS = {
     StepState.RUNNING: ("●", "bold $text-primary"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from phasewise.model.measurement import CheckResult, Verdict, Verification
 from phasewise.model.status import Row
 from phasewise.tui import text
 from phasewise.tui.present import units
-from textual.content import Content
 
 _MARKS = {
     Verdict.PASSED: ("✔", "passed", "$text-success"),

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from textual.content import Content, Span
+
 from phasewise.model.phase import FileEdit
 from phasewise.tui import text
 from phasewise.tui.present.languages import coloured_lines
-from textual.content import Content, Span
 
 _CONTEXT = 3
 _ADDED, _REMOVED = "on $success-muted", "on $error-muted"

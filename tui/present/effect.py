@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
 from phasewise.tui.present import bars, units
 from phasewise.tui.present.phases import APPLIED
-from textual.content import Content
 
 _TIMES = (
     (Scenario.COLD, "cold build"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from phasewise.model.status import Status
 from phasewise.tui import text
 from phasewise.tui.present import units
-from textual.content import Content
 
 
 def line(status: Status | None, engine: Content, started_on: str, cells: int) -> Content:
@@ -25,7 +26,7 @@ def line(status: Status | None, engine: Content, started_on: str, cells: int) ->
         target = _target(status, len(status.targets) > 1, 60)
         if left.cell_length + target.cell_length + middle.cell_length + right.cell_length + 2 <= cells:
             return text.ends(left + target, middle + right + Content(" "), cells)
-    room = cells - right.cell_length - 3
+    room = cells - right.cell_length - where.cell_length - 5
     return text.ends(
         Content(" ") + where + _target(status, len(status.targets) > 1, room), right + Content(" "), cells
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textual.content import Content
+
 from phasewise.model.status import State
 from phasewise.tui import text
 from phasewise.tui.keys import KEYS
 from phasewise.tui.present import phases
-from textual.content import Content
 
 
 def lines(cells: int) -> list[Content]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual.content import Content
+
 from phasewise.model.census import Census
 from phasewise.model.status import Status
 from phasewise.tui import text
 from phasewise.tui.present import bars, units
-from textual.content import Content
 
 _LARGEST = 15
 

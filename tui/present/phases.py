@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual.content import Content
+
 from phasewise.model.status import Row, State
 from phasewise.tui import text
 from phasewise.tui.present import units
-from textual.content import Content
 
 APPLIED = frozenset({State.APPLIED, State.VERIFIED, State.FAILED})
 OPEN = frozenset({State.PROPOSED, State.ASKS, State.ROLLED_BACK})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual.content import Content
+
 from phasewise.model.phase import Declined, Evidence, Phase, Provenance, Risk
 from phasewise.model.status import Row
 from phasewise.tui import text
-from textual.content import Content
 
 _RISKS = {
     Risk.SAFE: ("safe", "$text-success", "behaviour stays the same by construction"),

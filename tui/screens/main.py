@@ -7,6 +7,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from textual import events, work
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.notifications import SeverityLevel
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Input, OptionList, TabbedContent, TabPane
+
 from phasewise.migration.errors import NoEngine, PhasewiseError
 from phasewise.model.status import Row, State, Status
 from phasewise.tui import advice, text
@@ -27,14 +36,6 @@ from phasewise.tui.widgets.phase_list import DECLINED, PhaseList
 from phasewise.tui.widgets.tick_list import TickList
 from phasewise.tui.widgets.title_bar import TitleBar
 from phasewise.tui.widgets.why_tab import WhyTab
-from textual import events, work
-from textual.app import ComposeResult
-from textual.containers import Container, Vertical
-from textual.content import Content
-from textual.notifications import SeverityLevel
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.widgets import Input, OptionList, TabbedContent, TabPane
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session

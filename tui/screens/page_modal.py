@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phasewise.tui.widgets.page import Lines, Page
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -10,15 +9,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from phasewise.tui.widgets.page import Lines, Page
+
 
 class PageModal(ModalScreen[None]):
     """A title and a page; any of the closing keys leaves it."""
 
-    BINDINGS = [
-        Binding("escape,q,enter", "dismiss", "close"),
-        Binding("j", "page('scroll_down')", show=False),
-        Binding("k", "page('scroll_up')", show=False),
-    ]
+    BINDINGS = [Binding("escape,q,enter", "dismiss", "close")]
 
     def __init__(self, title: Content, lines: Lines, *, copies: str = "") -> None:
         super().__init__()
@@ -30,10 +27,6 @@ class PageModal(ModalScreen[None]):
             yield Page(self._lines)
             said = "y copies it   esc closes" if self._copies else "esc closes"
             yield Static(Content.styled(said, "$foreground 60%"), classes="hint")
-
-    def action_page(self, scroll: str) -> None:
-        """Scrolls as the arrow keys do."""
-        getattr(self.query_one(Page), scroll)(animate=False)
 
     def key_y(self) -> None:
         """Copies the text to the clipboard, where the window has one to copy."""

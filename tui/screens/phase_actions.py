@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from textual import work
+from textual.screen import Screen
+
 from phasewise.migration.events import Cancel, Event
 from phasewise.model.measurement import Scenario
 from phasewise.model.repo import Target
 from phasewise.tui import text
 from phasewise.tui.screens.branch_modal import BranchModal, Destination
 from phasewise.tui.screens.choose_modal import ChooseModal
-from textual import work
-from textual.screen import Screen
 
 if TYPE_CHECKING:
     from phasewise.tui.screens.main import MainScreen

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import work
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, TabbedContent
+
 from phasewise.tui import report_file, text
 from phasewise.tui.present import help, history, image, why
 from phasewise.tui.screens.choose_modal import ChooseModal
@@ -13,10 +18,6 @@ from phasewise.tui.widgets.diff_tab import DiffTab
 from phasewise.tui.widgets.page import Page
 from phasewise.tui.widgets.phase_list import PhaseList
 from phasewise.tui.widgets.tick_list import TickList
-from textual import work
-from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Input, TabbedContent
 
 if TYPE_CHECKING:
     from phasewise.tui.screens.main import MainScreen
@@ -89,7 +90,8 @@ class ViewActions(Screen[None]):
         entries = await self.ask(lambda session: session.history())
         if entries is not None and self.status:
             title = text.own("History of ", text.one_line(self.status.target.dockerfile))
-            self.app.push_screen(PageModal(title, lambda cells: history.lines(entries, cells)))
+            sizes = history.sizes_of(self.status)
+            self.app.push_screen(PageModal(title, lambda cells: history.lines(entries, sizes, cells)))
 
     @work(group="ask")
     async def action_image(self: MainScreen) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from phasewise.tui.present import build
-from phasewise.tui.progress import Progress
-from phasewise.tui.widgets.page import Page
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+
+from phasewise.tui.present import build
+from phasewise.tui.progress import Progress
+from phasewise.tui.widgets.page import Page
 
 
 class BuildPanel(Vertical):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from phasewise.model.phase import Choice, Option
-from phasewise.tui import text
-from phasewise.tui.present import units
-from phasewise.tui.widgets.tick_list import TickList
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+
+from phasewise.model.phase import Choice, Option
+from phasewise.tui import text
+from phasewise.tui.present import units
+from phasewise.tui.widgets.tick_list import TickList
 
 
 class ChoicePicker(Vertical):

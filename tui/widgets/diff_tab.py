@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import OptionList
+
 from phasewise.model.phase import FileEdit
 from phasewise.model.status import Row
 from phasewise.tui import text
 from phasewise.tui.present import diff
 from phasewise.tui.widgets.page import Page
 from phasewise.tui.widgets.tick_list import TickList
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widgets import OptionList
 
 
 class DiffTab(Vertical):

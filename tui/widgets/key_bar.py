@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from phasewise.tui.keys import KEYS, Key, key_of
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
+
+from phasewise.tui.keys import KEYS, Key, key_of
 
 
 class KeyBar(Widget):
@@ -22,7 +23,7 @@ class KeyBar(Widget):
         self._places: list[tuple[int, int, Key]] = []
 
     def render(self) -> Content:
-        shown = fitting(self.size.width - 1)
+        shown = fitting(self.size.width - 1, without=frozenset({"cancel"}) & self.disabled)
         parts, at = [Content(" ")], 1
         self._places = []
         for key in shown:
@@ -44,11 +45,15 @@ class KeyBar(Widget):
         return Content.assemble((key.shown, "bold $text-accent"), f" {key.label}  ")
 
 
-def fitting(cells: int) -> list[Key]:
-    """The footer's keys that fit on `cells`, in the order of their places; `?` always."""
+def fitting(cells: int, without: frozenset[str] = frozenset()) -> list[Key]:
+    """The footer's keys that fit on `cells`, in the order of their places; `?` always.
+
+    `without` are actions that are left out: nobody looks for a key that stops a job while none runs.
+    """
     last = key_of("help")
     room, shown = cells - _cells(last), []
-    for key in sorted((key for key in KEYS if key.footer), key=lambda key: key.footer):
+    placed = [key for key in KEYS if key.footer and key.action not in without]
+    for key in sorted(placed, key=lambda key: key.footer):
         if _cells(key) > room:
             break
         room -= _cells(key)

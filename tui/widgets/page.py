@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -15,6 +16,13 @@ Lines = Callable[[int], Sequence[Content]]
 
 class Page(ScrollView, can_focus=True):
     """Shows what `show` was given last; computes it again when the width changes."""
+
+    BINDINGS = [
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+        Binding("g", "scroll_home", "top", show=False),
+        Binding("G", "scroll_end", "end", show=False),
+    ]
 
     def __init__(
         self, lines: Lines = lambda cells: (), *, id: str | None = None, classes: str | None = None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from phasewise.model.status import Row, Status
-from phasewise.tui.present import phases
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from phasewise.model.status import Row, Status
+from phasewise.tui.keys import VIM_KEYS
+from phasewise.tui.present import phases
+
 DECLINED = "declined"
 
 
 class PhaseList(OptionList):
     """Keeps its cursor on the same phase when the rows change."""
+
+    BINDINGS = VIM_KEYS
 
     status: reactive[Status | None] = reactive(None)
     running: reactive[str] = reactive("")

@@ -10,13 +10,15 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from phasewise.tui.keys import VIM_KEYS
+
 _TICKS = {(True, True): "☑", (True, False): "☐", (False, True): "◉", (False, False): "○"}
 
 
 class TickList(OptionList):
     """Shows (id, label, on) items; `space` and `enter` ask for one to be turned, the owner decides."""
 
-    BINDINGS = [Binding("space", "select", "tick", show=False)]
+    BINDINGS = [*VIM_KEYS, Binding("space", "select", "tick", show=False)]
 
     class Turned(Message):
         """The user wants the item the other way round."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from phasewise.model.status import Status
-from phasewise.tui.present import header
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
+
+from phasewise.model.status import Status
+from phasewise.tui.present import header
 
 
 class TitleBar(Widget):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.reactive import reactive
+
 from phasewise.model.phase import Choice, Declined
 from phasewise.model.status import Row
 from phasewise.tui.present import why
 from phasewise.tui.widgets.choice_picker import ChoicePicker
 from phasewise.tui.widgets.page import Page
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.reactive import reactive
 
 
 class WhyTab(Vertical):
@@ -21,8 +22,8 @@ class WhyTab(Vertical):
     declined: reactive[tuple[Declined, ...]] = reactive(())
 
     def compose(self) -> ComposeResult:
+        yield Page(id="reasons")
         yield Vertical(id="choices")
-        yield Page(id="why")
 
     def watch_declined(self) -> None:
         self._show()
