@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from git import Repo
+
 from phasewise.cli.demo.commit_file import parse_commit
 from phasewise.cli.demo.create import HEAD_BRANCH, create
 
