@@ -27,6 +27,7 @@ _IDLE = _TESTS | {"set", "shopt", "cd", "echo", "printf", "export", "exit"}
 _SILENCED = re.compile(r"(>[ \t]*/dev/null|>&\d)$")
 _COMMENT_LINE = re.compile(r"\n[ \t]*#[^\n]*")
 _REST_OF_LINE = re.compile(r"[ \t]*;?[ \t]*(#[^\n]*)?\r?(\n|$)")
+_REST_OF_CONTINUED_LINE = re.compile(r"[ \t]*(&&|\|\||;)?[ \t]*[\\`][ \t]*\r?\n")
 _TRAILING_COMMENT = re.compile(r"[ \t]+#[^\n]*")
 
 
@@ -105,10 +106,15 @@ class Pruner:
             return True
         self._mark(tree.items, gone)
         for first, last in _runs(gone):
-            if first:
-                self._cut_behind(tree.items[first - 1].end, tree.items[last].end)
-            else:
-                self._cut_front(tree.items[0].start, tree.items[last].end, tree.items[last + 1].start)
+            start, end = tree.items[first].start, tree.items[last].end
+            if first == 0:
+                self._cut_front(start, end, tree.items[last + 1].start)
+                continue
+            around = {
+                operator.value for operator in (tree.operators[first - 1], *tree.operators[last : last + 1])
+            }
+            if not self._cut_lines(start, end, alike=len(around) == 1):
+                self._cut_behind(tree.items[first - 1].end, end)
         return False
 
     def _sequence(self, tree: Sequence) -> bool:
@@ -119,15 +125,32 @@ class Pruner:
         ends = [mark or item.end for item, mark in zip(tree.items, tree.background, strict=True)]
         for first, last in _runs(gone):
             before = ends[first - 1] if first else None
-            start, end = tree.items[first].start, ends[last]
-            after = tree.items[last + 1].start if last + 1 < len(gone) else None
-            if lines := self._whole_lines(before, start, end):
+            if lines := self._whole_lines(before, tree.items[first].start, ends[last]):
                 self.edits.append(Edit(lines, ""))
-            elif after is not None and (before is None or self._joins_next(tree, first, last)):
-                self._cut_front(start, end, after)
-            elif before is not None:
-                self._cut_behind(before, end)
+                continue
+            for start, stop in self._by_line(tree, first, last):
+                self._cut_items(tree, ends, start, stop)
         return False
+
+    def _by_line(self, tree: Sequence, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The run of items from `first` to `last`, split where a new line separates two of them."""
+        for index in range(first, last):
+            if "\n" in self.script.value[tree.items[index].end : tree.items[index + 1].start]:
+                yield first, index
+                first = index + 1
+        yield first, last
+
+    def _cut_items(self, tree: Sequence, ends: list[int], first: int, last: int) -> None:
+        """Takes out items of a sequence with one of the separators around them."""
+        before = ends[first - 1] if first else None
+        start, end = tree.items[first].start, ends[last]
+        after = tree.items[last + 1].start if last + 1 < len(ends) else None
+        if lines := self._whole_lines(before, start, end):
+            self.edits.append(Edit(lines, ""))
+        elif after is not None and (before is None or self._joins_next(tree, first, last)):
+            self._cut_front(start, end, after)
+        elif before is not None and not (after is not None and self._cut_lines(start, end, alike=True)):
+            self._cut_behind(before, end)
 
     def _joins_next(self, tree: Sequence, first: int, last: int) -> bool:
         """Whether the separator in front of the run must stay: `a & b; c`, `a; b & c`, or a newline."""
@@ -165,7 +188,8 @@ class Pruner:
         elif part.role is Role.CONDITION:
             self._replace(body.start, body.end, "false" if _is_negation(body) else "true")
         elif part.role is Role.ELSE and part.follower >= 0:
-            self._replace(part.start, part.follower, "")
+            span = Span(self.script.place(part.start), self.script.place(part.follower))
+            self.edits.append(Edit(span, ""))
         else:
             self._replace(body.start, body.end, ":")
 
@@ -174,8 +198,26 @@ class Pruner:
 
     def _replace(self, start: int, end: int, replacement: str) -> None:
         self.edits.append(Edit(self.script.span(start, end), replacement))
-        if comments := self._comments_above(self.script.place(start), 0):
+        if comments := self._comments_above(self.script.place(start)):
             self.edits.append(Edit(comments, ""))
+
+    def _cut_lines(self, start: int, end: int, *, alike: bool) -> bool:
+        """Takes out whole continued lines where a comment about something else stands above; whether it did.
+
+        The connector on these lines goes too: the one in front, or the one behind where both are `alike`.
+        """
+        span = self.script.span(start, end)
+        line = self.text.rfind("\n", 0, span.start) + 1
+        head = self.text[line : span.start].strip(" \t")
+        rest = _REST_OF_CONTINUED_LINE.match(self.text, span.end)
+        if not rest or head not in ("", "&&", "||") or bool(head) == bool(rest[1]) or not (head or alike):
+            return False
+        top = self._top_of_comments(line)
+        above = self.text[:top].rstrip()
+        if not above[above.rfind("\n") + 1 :].lstrip().startswith("#"):
+            return False
+        self.edits.append(Edit(Span(top, rest.end()), ""))
+        return True
 
     def _cut_behind(self, before: int, end: int) -> None:
         """Takes out everything from the item that ends at `before` up to `end`."""
@@ -187,7 +229,7 @@ class Pruner:
         """Takes out the first items of a list, and what connects them with the next one, at `after`."""
         span, following = self.script.span(start, end), self.script.place(after)
         line = self._line_start(span.start)
-        if comments := self._comments_above(span.start, 0):
+        if comments := self._comments_above(span.start):
             self.edits.append(Edit(comments, ""))
         if not _COMMENT_LINE.search(self.text, span.end, following):
             self.edits.append(Edit(Span(span.start, following), ""))
@@ -211,19 +253,21 @@ class Pruner:
         start = self.text.rfind("\n", 0, position) + 1
         return None if self.text[start:position].strip(" \t") else start
 
-    def _comments_above(self, position: int, lowest: int) -> Span | None:
+    def _comments_above(self, position: int, lowest: int = 0) -> Span | None:
         """The comment lines directly above the line that `position` begins, not above `lowest`."""
         line = self._line_start(position)
-        if line is None:
-            return None
-        start = line
-        while start > lowest:
-            above = self.text.rfind("\n", 0, start - 1) + 1
-            content = self.text[above : start - 1].lstrip(" \t")
+        top = line if line is None else self._top_of_comments(line, lowest)
+        return None if line is None or top is None or top == line else Span(top, line)
+
+    def _top_of_comments(self, line: int, lowest: int = 0) -> int:
+        """Where the comment lines directly above the line that begins at `line` begin."""
+        while line > lowest:
+            above = self.text.rfind("\n", 0, line - 1) + 1
+            content = self.text[above : line - 1].lstrip(" \t")
             if above < lowest or not content.startswith("#") or content.startswith("#!"):
                 break
-            start = above
-        return Span(start, line) if start < line else None
+            line = above
+        return line
 
     def _whole_lines(self, before: int | None, start: int, end: int) -> Span | None:
         """The lines of `start` to `end` with their comments, where they hold nothing else.
@@ -285,13 +329,14 @@ def _runs(gone: list[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _merged(edits: Iterable[Edit]) -> Iterator[Edit]:
-    """The edits in order; deletions that touch or overlap become one."""
+    """The edits in order; deletions that touch become one, and what lies within a deletion goes."""
     current: Edit | None = None
-    for edit in sorted(edits):
-        deletions = current and not current.replacement and not edit.replacement
-        if current and deletions and edit.span.start <= current.span.end:
-            current = Edit(Span(current.span.start, max(current.span.end, edit.span.end)), "")
-            continue
+    for edit in sorted(edits, key=lambda edit: (edit.span.start, -edit.span.end)):
+        if current and not current.replacement:
+            deletes = not edit.replacement and edit.span.start <= current.span.end
+            if deletes or current.span.covers(edit.span):
+                current = Edit(Span(current.span.start, max(current.span.end, edit.span.end)), "")
+                continue
         if current:
             yield current
         current = edit
