@@ -1,14 +1,17 @@
-"""Makes one workflow step or compose service build another Dockerfile, and leaves the rest of the file."""
+"""Makes one place that builds a Dockerfile build another one, and leaves the rest of its file alone."""
 
 from __future__ import annotations
 
 import re
 from typing import cast
 
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
 from phasewise.model.build_commands import BuildCommand, build_commands
 from phasewise.model.repo import BuildReference
-from phasewise.model.text import Edit, Span
+from phasewise.model.text import Edit, Span, apply_edits
 from phasewise.model.yaml_edit import (
+    Embedded,
     YamlRefusal,
     add_entry,
     add_item_before,
@@ -22,14 +25,13 @@ from phasewise.model.yaml_edit import (
     set_scalar,
     value_of,
 )
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _EXPRESSION = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 _MATRIX_KEY = "dockerfile"
 
 
 def redirected(text: str, build: BuildReference, name: str) -> str:
-    """The workflow or compose file `text` in which `build` builds the Dockerfile called `name`.
+    """The file `text` (workflow, compose, GitLab CI, script or makefile) in which `build` builds `name`.
 
     `name` stands in the folder of the Dockerfile that is built now. Of a matrix, just the values that lead
     to that Dockerfile are changed.
@@ -37,15 +39,19 @@ def redirected(text: str, build: BuildReference, name: str) -> str:
     Raises:
         YamlRefusal: it cannot be done without changing something else; the message says why.
     """
-    root = compose(text)
-    node = node_at(root, build.where)
+    if not build.path.endswith((".yml", ".yaml")):
+        return _script(text, build, name)
+    node = node_at(compose(text), build.where)
     if build.where.startswith("services."):
         return _service(text, node, build, name)
-    job = build.where.rpartition(".steps[")[0]
-    if value_of(node, "run") is not None:
-        return _run(text, node, node_at(root, job), build, name)
+    if isinstance(node, ScalarNode):
+        return _shell(text, node, build.where, None, build, name)
+    job = node_at(compose(text), build.where.rpartition(".steps[")[0])
+    run = value_of(node, "run")
+    if run is not None:
+        return _shell(text, run, f"{build.where}.run", job, build, name)
     if (scalar(node, "uses") or "").startswith("docker/build-push-action"):
-        return _action(text, node, node_at(root, job), build, name)
+        return _action(text, node, job, build, name)
     raise YamlRefusal(f"it builds through {scalar(node, 'uses') or 'something unknown'}")
 
 
@@ -93,33 +99,59 @@ def _service(text: str, node: Node, build: BuildReference, name: str) -> str:
     return edited(text, [edit], {f"{address}.dockerfile"})
 
 
-def _run(text: str, step: Node, job: Node, build: BuildReference, name: str) -> str:
-    node = cast(Node, value_of(step, "run"))
+def _script(text: str, build: BuildReference, name: str) -> str:
+    """A shell script, or the recipe of a makefile: the command that begins on the reference's line."""
+    lines = text.split("\n")
+    last = build.line
+    while lines[last - 1].rstrip("\r").endswith("\\") and last < len(lines):
+        last += 1
+    start = len("\n".join(lines[: build.line - 1])) + (build.line > 1)
+    part = text[start : start + len("\n".join(lines[build.line - 1 : last]))]
+    masked = re.sub(r"^[\t @+-]+|\$\(\w+\)|\{\{.*?\}\}|\r", _blank, part)
+    commands = build_commands(masked)
+    if len(commands) != 1:
+        raise YamlRefusal("which of its commands builds the image cannot be told")
+    for word in (commands[0].file, commands[0].context):
+        if word and word.span.of(part) != word.span.of(masked):
+            raise YamlRefusal("the path of the Dockerfile is computed")
+    shown = Embedded(part, tuple(range(start, start + len(part))))
+    return apply_edits(text, [_flag(text, shown, commands[0], _path(_dockerfile(commands[0]), name))])
+
+
+def _blank(match: re.Match[str]) -> str:
+    return (" " if match[0][0] in "\t @+-\r" else "x") * len(match[0])
+
+
+def _shell(text: str, node: Node, address: str, job: Node | None, build: BuildReference, name: str) -> str:
+    """The script of a step or a job."""
     script = embedded(text, node)
     command = _command_of(text, script.offsets, build_commands(script.text), build)
-    intended = {f"{build.where}.run"}
-    edits: list[Edit] = []
-    old = command.file.value if command.file else f"{command.context.value.rstrip('/')}/Dockerfile"
+    old = _dockerfile(command)
+    keys = _matrix_keys(job, build, old)
+    if job is not None and keys:
+        if direct := _sole_expression(old):
+            return _include_value(text, job, build, direct, name)
+        new, addition, entry_address = _by_matrix(text, job, build, old, name)
+        return edited(text, [addition, _flag(text, script, command, new)], {address, entry_address})
+    return edited(text, [_flag(text, script, command, _path(old, name))], {address})
+
+
+def _dockerfile(command: BuildCommand) -> str:
+    """The Dockerfile that the command builds, as it names it or would."""
     if command.context.value == "-" or "://" in command.context.value:
         raise YamlRefusal("its context is not a folder")
-    new = _path(old, name)
-    if build.matrix and _matrix(job) is not None:
-        direct = _sole_expression(old)
-        if direct:
-            return _include_value(text, job, build, direct, name)
-        new, addition, address = _by_matrix(text, job, build, old, name)
-        edits.append(addition)
-        intended.add(address)
+    return command.file.value if command.file else f"{command.context.value.rstrip('/')}/Dockerfile"
+
+
+def _flag(text: str, script: Embedded, command: BuildCommand, new: str) -> Edit:
+    """Sets `-f`, in the quotes of what it replaces or of the context."""
+    old = command.file or command.context
+    first = script.text[old.span.start]
+    quote = first if first in "\"'" else ""
     if command.file:
-        span = script.span(command.file.span.start, command.file.span.end)
-        quote = text[span.start] if text[span.start] in "\"'" else ""
-        edits.append(Edit(span, f"{quote}{new}{quote}"))
-    else:
-        end = script.offsets[command.build.span.end - 1] + 1
-        first = text[script.offsets[command.context.span.start]]
-        quote = first if first in "\"'" else ""
-        edits.append(Edit(Span(end, end), f" -f {quote}{new}{quote}"))
-    return edited(text, edits, intended)
+        return Edit(script.span(old.span.start, old.span.end), f"{quote}{new}{quote}")
+    end = script.offsets[command.build.span.end - 1] + 1
+    return Edit(Span(end, end), f" -f {quote}{new}{quote}")
 
 
 def _action(text: str, step: Node, job: Node, build: BuildReference, name: str) -> str:
@@ -135,9 +167,8 @@ def _action(text: str, step: Node, job: Node, build: BuildReference, name: str) 
     edits: list[Edit] = []
     intended = {f"{build.where}.with.file"}
     new = _path(old, name)
-    if build.matrix and _matrix(job) is not None:
-        direct = _sole_expression(old)
-        if direct:
+    if _matrix_keys(job, build, old):
+        if direct := _sole_expression(old):
             return _include_value(text, job, build, direct, name)
         new, addition, address = _by_matrix(text, job, build, old, name)
         edits.append(addition)
@@ -155,6 +186,8 @@ def _command_of(
 ) -> BuildCommand:
     """The build command that the reference means: the one on its line, else the only one."""
     lines = [text.count("\n", 0, offsets[command.build.span.start]) + 1 for command in commands]
+    if not commands:
+        raise YamlRefusal("it builds through another tool")
     here = [command for command, line in zip(commands, lines, strict=True) if line == build.line]
     if len(here) != 1 and len(commands) != 1:
         raise YamlRefusal("its step runs several builds, and which one it is cannot be told")
@@ -175,6 +208,14 @@ def _sole_expression(written: str) -> str | None:
     """The matrix key, where the whole path of the Dockerfile is one matrix value."""
     match = _EXPRESSION.fullmatch(written.strip())
     return match[1] if match else None
+
+
+def _matrix_keys(job: Node | None, build: BuildReference, old: str) -> tuple[str, ...]:
+    """The keys of the job's matrix that decide which Dockerfile is built."""
+    if job is None or _matrix(job) is None:
+        return ()
+    named = _EXPRESSION.findall(old)
+    return tuple(key for key, _ in build.matrix if key in named)
 
 
 def _matrix(job: Node) -> Node | None:
@@ -205,16 +246,17 @@ def _by_matrix(text: str, job: Node, build: BuildReference, old: str, name: str)
         raise YamlRefusal("its matrix is computed or written on one line")
     if _MATRIX_KEY in text[matrix.start_mark.index : matrix.end_mark.index] or "${{" in file:
         raise YamlRefusal("its matrix already has a part in the name of the Dockerfile")
+    values = [(key, value) for key, value in build.matrix if key in _matrix_keys(job, build, old)]
     path = f"{folder}/${{{{ matrix.{_MATRIX_KEY} || '{file}' }}}}".removeprefix("./")
-    pairs = [*((key, quoted(value)) for key, value in build.matrix), (_MATRIX_KEY, quoted(name))]
+    pairs = [*((key, quoted(value)) for key, value in values), (_MATRIX_KEY, quoted(name))]
     include = value_of(matrix, "include")
     if include is None:
         last = matrix.value[-1][0].value
         item = "\n  - " + "\n    ".join(f"{key}: {value}" for key, value in pairs)
         return path, _append(text, matrix, "include", item, last), f"{address}.strategy.matrix.include"
     for index, item_node in enumerate(include.value if isinstance(include, SequenceNode) else ()):
-        if all(scalar(item_node, key) == value for key, value in build.matrix):
-            edit = add_entry(text, item_node, _MATRIX_KEY, quoted(name), after=build.matrix[-1][0])
+        if all(scalar(item_node, key) == value for key, value in values):
+            edit = add_entry(text, item_node, _MATRIX_KEY, quoted(name), after=values[-1][0])
             return path, edit, f"{address}.strategy.matrix.include[{index}].{_MATRIX_KEY}"
     if not isinstance(include, SequenceNode) or include.flow_style:
         raise YamlRefusal("its matrix lists its entries on one line")

@@ -199,7 +199,7 @@ def main(arguments: list[str]) -> int:
     def read(path: str) -> str:
         return (root / path).read_text(encoding="utf-8-sig")
 
-    wrong = []
+    wrong: list[str] = []
     for path in (argument for argument in arguments if argument != "--write"):
         if "--write" in arguments:
             (root / path).write_text(generate(path, read(path), read), encoding="utf-8")

@@ -26,7 +26,7 @@ def compose(text: str) -> Node:
         YamlRefusal: it is not YAML, or holds no document.
     """
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root: Node | None = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
         raise YamlRefusal(f"not readable as YAML: {str(error).splitlines()[0]}") from error
     if root is None:
@@ -72,9 +72,9 @@ def span_of(node: Node) -> Span:
 
 def set_scalar(node: Node, value: str) -> Edit:
     """Replaces a scalar, in the quotes that it has."""
-    if node.style in ("|", ">"):
+    if _style(node) in ("|", ">"):
         raise YamlRefusal("a block of text where one word was expected")
-    return Edit(span_of(node), quoted(value, node.style))
+    return Edit(span_of(node), quoted(value, _style(node)))
 
 
 def quoted(value: str, style: str | None = None, flow: bool = False) -> str:
@@ -192,8 +192,12 @@ def embedded(text: str, node: Node) -> Embedded:
     Raises:
         YamlRefusal: escapes that stand for something else than themselves.
     """
-    pairs = list((_block if node.style in ("|", ">") else _flow)(text, node))
+    pairs = list((_block if _style(node) in ("|", ">") else _flow)(text, node))
     return Embedded("".join(character for character, _ in pairs), tuple(offset for _, offset in pairs))
+
+
+def _style(node: Node) -> str | None:
+    return node.style if isinstance(node, ScalarNode) else None
 
 
 def _block(text: str, node: Node) -> Iterator[tuple[str, int]]:
@@ -215,23 +219,23 @@ def _block(text: str, node: Node) -> Iterator[tuple[str, int]]:
         for offset in range(a + (indent if text[a:b].strip() else 0), b):
             if text[offset] == "\r":
                 continue
-            folded = node.style == ">" and text[offset] == "\n" and text[a:b].strip()
+            folded = _style(node) == ">" and text[offset] == "\n" and text[a:b].strip()
             yield (" " if folded else text[offset]), offset
 
 
 def _flow(text: str, node: Node) -> Iterator[tuple[str, int]]:
     span = span_of(node)
-    inner = range(span.start + 1, span.end - 1) if node.style else range(span.start, span.end)
+    inner = range(span.start + 1, span.end - 1) if _style(node) else range(span.start, span.end)
     offsets = iter(inner)
     for offset in offsets:
         character = text[offset]
-        if node.style == '"' and character == "\\":
+        if _style(node) == '"' and character == "\\":
             following = text[offset + 1]
             if following not in '"\\/':
                 raise YamlRefusal("an escape in a quoted text")
             next(offsets)
             yield following, offset + 1
-        elif node.style == "'" and character == "'":
+        elif _style(node) == "'" and character == "'":
             next(offsets)
             yield character, offset + 1
         elif character != "\r":
@@ -262,7 +266,7 @@ def _descend(node: Node, address: str) -> Node | None:
 def _is_one_line(text: str, node: Node) -> bool:
     return (
         isinstance(node, ScalarNode)
-        and node.style not in ("|", ">")
+        and _style(node) not in ("|", ">")
         and node.start_mark.line == node.end_mark.line
     )
 
