@@ -296,23 +296,27 @@ class Repository:
     def _dirty(self, paths: Sequence[str]) -> dict[str, str]:
         """Why some of `paths` may not be changed now, as sentences."""
         reasons: dict[str, str] = {}
-        pathspecs = [_literal(path) for path in paths]
+        committed = self.entries(self.head())
+        reachable: list[str] = []
         for path in paths:
             try:
-                if os.path.lexists(inside(self.root, path)) and path not in self.entries(self.head()):
-                    reasons[path] = f"{path} is there already, and no commit has it"
+                place = inside(self.root, path)
             except Refused as refused:
                 reasons[path] = refused.message
-        if not paths:
+                continue
+            reachable.append(_literal(path))
+            if path not in committed and os.path.lexists(place):
+                reasons[path] = f"{path} is there already, and no commit has it"
+        if not reachable:
             return reasons
-        for line in self._git.read("ls-files", "-v", "-z", "--", *pathspecs).fields:
+        for line in self._git.read("ls-files", "-v", "-z", "--", *reachable).fields:
             flag, path = line[0], line[2:]
             if flag in "Ss":
                 reasons[path] = f"{path} is left out by the sparse checkout (skip-worktree)"
             elif flag.islower():
                 reasons[path] = f"{path} is marked assume-unchanged"
         command = ("status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no")
-        for line in self._git.read(*command, "--", *pathspecs).fields:
+        for line in self._git.read(*command, "--", *reachable).fields:
             path, changed = line.split(" ", 8)[8], line[3]
             reasons.setdefault(
                 path, f"{path} has uncommitted changes" + (" (staged)" if changed == "." else "")
