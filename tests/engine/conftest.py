@@ -1,0 +1,61 @@
+"""The engine and the images that the tests here build; everything they made is removed at the end."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from phasewise.migration.errors import NoEngine
+from phasewise.migration.events import BuildFinished
+from phasewise.migration.images import REPOSITORY_LABEL, Engine, find_engine
+from phasewise.model.measurement import Outcome
+
+MakeImage = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine that the docker CLI would use; the test is skipped, and counted, when there is none."""
+    try:
+        return find_engine()
+    except NoEngine as error:
+        pytest.skip(f"no engine: {error.message}; .ci/engine starts one")
+
+
+@pytest.fixture(scope="session")
+def repository(engine: Engine) -> Iterator[str]:
+    """A name for images that nobody else uses; whatever carries it is removed at the end."""
+    name = f"phasewise-test/{uuid.uuid4().hex[:12]}"
+    yield name
+    for image in engine.images_of(name):
+        engine.remove(image.tags)
+        engine.discard(image.id)
+
+
+@pytest.fixture(scope="session")
+def make_image(engine: Engine, repository: str, tmp_path_factory: pytest.TempPathFactory) -> MakeImage:
+    """Builds an image from a Dockerfile's text and other files; a name is built once."""
+    made: dict[str, str] = {}
+
+    def make(name: str, dockerfile: str, files: Mapping[str, str] | None = None) -> str:
+        if name not in made:
+            context = tmp_path_factory.mktemp(name)
+            write_files(context, {"Dockerfile": dockerfile, **(files or {})})
+            tag = f"{repository}:{name}"
+            *_, finished = engine.build(
+                context, context / "Dockerfile", tag=tag, labels={REPOSITORY_LABEL: repository}
+            )
+            assert isinstance(finished, BuildFinished)
+            assert finished.outcome is Outcome.BUILT, finished.error
+            made[name] = tag
+        return made[name]
+
+    return make
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes text files below `folder`, with their folders."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
