@@ -138,7 +138,10 @@ def _project_edits(dockerfile: Dockerfile, install: Install, source: Source, nam
     start = command.span.start + editable.start() if editable else word.start
     listed = f"{text[command.span.start : start]}-r {folder}{name}{text[word.end : command.span.end]}"
     alone = f"{text[command.span.start : start]}--no-deps {text[start : command.span.end]}"
-    yield Edit(command.span, f"{listed} {dockerfile.escape}\n    && {alone}")
+    line = text[text.rfind("\n", 0, command.span.start) + 1 : command.span.start]
+    indent = line[: len(line) - len(line.lstrip())] or "    "
+    both = f"{listed} {dockerfile.escape}\n{indent}&& {alone}"
+    yield Edit(command.span, both if _is_alone(text, install) else f"({both})")
     named = source.origin.named
     if named is None:
         return
@@ -148,6 +151,18 @@ def _project_edits(dockerfile: Dockerfile, install: Install, source: Source, nam
     quote = raw[0] if raw[0] in "\"'" else ""
     beside = f"{quote}{raw.strip(quote or None).removesuffix('pyproject.toml')}{name}{quote}"
     yield Edit(Span(named.end, named.end), f"{', ' if quote == chr(34) else ' '}{beside}")
+
+
+def _is_alone(text: str, install: Install) -> bool:
+    """Whether another command can be added with `&&`: a failure of the first must still end the build.
+
+    After `;`, in an `if` or a heredoc, `set -e` would not see it; in a subshell it does.
+    """
+    arguments, command = install.instruction.arguments, install.command.span
+    before = text[arguments.start : command.start].strip(" \t\r\n\\")
+    after = text[command.end : arguments.end].strip(" \t\r\n\\")
+    joined = (not before or before.endswith("&&")) and (not after or after.startswith("&&"))
+    return joined and not install.instruction.heredocs and ";" not in before and "||" not in after
 
 
 def _users(dockerfile: Dockerfile, modules: Collection[str]) -> Iterator[tuple[Instruction, Command]]:

@@ -174,11 +174,16 @@ class Packages:
         """Bytes of the packages; None without a census."""
         return None if self.sizes is None else sum(self.sizes.get(name, 0) for name in names)
 
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all packages; 0 without a census."""
+        return sum((self.sizes or {}).values())
+
     def is_heavy(self, names: Collection[str]) -> bool:
         """At least 10 MB, and 5 % of all packages: less is not worth a second list. False without a census."""
         if self.sizes is None:
             return False
-        return (self.size(names) or 0) >= max(HEAVY_BYTES, HEAVY_SHARE * sum(self.sizes.values()))
+        return (self.size(names) or 0) >= max(HEAVY_BYTES, HEAVY_SHARE * self.total_bytes)
 
 
 def _module(name: str) -> str:

@@ -15,6 +15,7 @@ from phasewise.model.text import Span
 
 _PIP = re.compile(r"pip[\d.]*")
 _PROJECT = re.compile(r"(?P<folder>\.{1,2}(?:/[^\[\]]*)?|/[^\[\]]+)(?:\[(?P<extras>[^\]]*)\])?")
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _WITH_VALUE = re.compile(
     "-[bcdfipt]|--(abi|cache-dir|cert|config-settings|constraint|default-index|extra-index-url|find-links"
     "|global-option|implementation|index|index-strategy|index-url|link-mode|no-binary|only-binary|platform|prefix"
@@ -120,7 +121,9 @@ def _install(view: RepoView, instruction: Instruction, script: Script, command: 
         if kind == "name":
             named.append(word)
             continue
-        source = _source(view, instruction, word, kind, value)
+        if kind == "project" and any(each.value == "--no-deps" for each in words):
+            continue
+        source = _source(view, instruction, script, word, kind, value)
         if source:
             sources.append(source)
         else:
@@ -164,17 +167,30 @@ def _requirements(words: list[Word]) -> Iterator[tuple[str, Word, str]]:
             yield "name", word, word.value
 
 
-def _source(view: RepoView, instruction: Instruction, word: Word, kind: str, value: str) -> Source | None:
-    extras = ""
+def _source(
+    view: RepoView, instruction: Instruction, script: Script, word: Word, kind: str, value: str
+) -> Source | None:
+    extras: str | None = ""
     if kind == "project":
         match = _PROJECT.fullmatch(value)
-        value, extras = (
-            f"{match['folder']}/pyproject.toml" if match else value,
-            (match and match["extras"]) or "",
-        )
+        folder = match["folder"] if match else value
+        extras = _extras(script, match["extras"] or "") if match else ""
+        value = f"{folder}/pyproject.toml"
+    elif value.endswith(".toml"):
+        return None
     path = view.dockerfile.expand(value, instruction)
     origin = origin_of(view, path, instruction) if path else None
-    return Source(word, origin.path, extras, origin) if origin else None
+    return Source(word, origin.path, extras, origin) if origin and extras is not None else None
+
+
+def _extras(script: Script, written: str) -> str | None:
+    """The extras, where a variable of the script holds them: of all that it is set to, what has all others in it."""
+    variable = _VARIABLE.fullmatch(written)
+    if not variable:
+        return None if "$" in written else written
+    values = [v for command in script.commands for name, v in command.assignments if name == variable[1]]
+    every = {extra for value in values for extra in value.split(",")}
+    return next((value for value in values if every <= set(value.split(","))), None)
 
 
 def _mounted(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from phasewise.model import ci_variant
-from phasewise.model.ci_dockerfile import Derived, NotDerivable, derive
+from phasewise.model.ci_dockerfile import NotDerivable, derive
 from phasewise.model.ci_requirements import Settings, script_path, script_text
 from phasewise.model.ci_situation import CHOICE, Situation
 from phasewise.model.ci_variant import NoVariant, Redirections
@@ -234,7 +235,7 @@ pillow==12.0.0
         return Phase(
             id=self.id,
             title=self.title,
-            why=_why(here, picked, variant, paths, script, derived, builds),
+            why=_why(here, picked, _Files(variant, paths, script, derived.dropped), builds),
             edits=tuple(edit for edit in edits if edit.changes),
             evidence=tuple(_evidence(here, dropped, builds.done)),
             risk=self.risk,
@@ -244,48 +245,33 @@ pillow==12.0.0
         )
 
 
-def _why(
-    here: Situation,
-    picked: frozenset[str],
-    variant: str,
-    paths: list[str],
-    script: str,
-    derived: Derived,
-    builds: Redirections,
-) -> str:
-    names = ", ".join(each.name for each in here.requirements.candidates(picked) if each.name in picked)
-    saved = here.saved_bytes(picked)
-    total = sum((here.requirements.packages.sizes or {}).values())
-    share = (
-        f" {size(saved)} of the {size(total)} of Python packages in it are"
-        if saved is not None
-        else " Heavy in it:"
-    )
+@dataclass(frozen=True, slots=True)
+class _Files:
+    variant: str
+    lists: list[str]
+    script: str
+    dropped: tuple[str, ...]
+    """Commands that the variant leaves out."""
+
+
+def _why(here: Situation, picked: frozenset[str], files: _Files, builds: Redirections) -> str:
+    dockerfile = here.view.target.dockerfile
+    run = f"python3 {files.script} {' '.join(files.lists)}"
     paragraphs = [
-        f"{_places(builds.done)} to test or scan the image that is deployed.{share} {names}"
-        " and what only they bring, which the application starts without.",
-        f"{variant} is {here.view.target.dockerfile} with {' and '.join(paths)}, generated from production's list"
-        f" with its exact pins. {script} makes it again (--write), and fails when it drifts from production"
-        " or when the application comes to import what is left out.",
+        f"{_places(builds.done)} the image that is deployed, only to test or scan it. {_heavy(here, picked)}",
+        f"{files.variant} is {dockerfile} with {' and '.join(files.lists)}, generated from production's list with"
+        f" its pins. {files.script} generates it again (--write), and fails when it drifts from production or"
+        " when the application comes to import what is left out.",
+        f"The check runs in {builds.step.path}, before the build on line {builds.step.line}."
+        if builds.step
+        else f"No workflow could take the check: run `{run}` before building.",
+        *(f"Not run in {files.variant}, as it needs what is left out: {line}" for line in files.dropped),
+        *(f"{each.path}:{each.line} is left as it is: {why}." for each, why in builds.refused),
     ]
-    if builds.step:
-        paragraphs.append(f"The check runs in {builds.step.path}, before line {builds.step.line}.")
-    else:
-        paragraphs.append(
-            f"No workflow could take the check: run `python3 {script} {' '.join(paths)}` before building."
-        )
-    paragraphs += [
-        f"Not run in {variant}, because it needs what is left out: {line}" for line in derived.dropped
-    ]
-    paragraphs += [f"{each.path}:{each.line} is left as it is: {why}." for each, why in builds.refused]
-    stay = [
-        each
-        for each in here.view.builds_of(here.view.target.dockerfile)
-        if each.purpose not in ci_variant.CONSUMERS
-    ]
+    stay = [each for each in here.view.builds_of(dockerfile) if each.purpose not in ci_variant.CONSUMERS]
     if stay:
         where = ", ".join(f"{each.path}:{each.line} ({each.purpose.value})" for each in stay)
-        paragraphs.append(f"Still built from {here.view.target.dockerfile}: {where}.")
+        paragraphs.append(f"Still built from {dockerfile}: {where}.")
     return "\n\n".join(paragraphs)
 
 
@@ -294,28 +280,31 @@ def _places(builds: list[BuildReference]) -> str:
     return f"{where} {'builds' if len(builds) == 1 else 'build'}"
 
 
+def _heavy(here: Situation, picked: frozenset[str]) -> str:
+    names = ", ".join(each.name for each in here.requirements.candidates(picked) if each.name in picked)
+    saved = here.saved_bytes(picked)
+    if saved is None:
+        return f"The application starts without {names}, which are known to be heavy."
+    total = here.requirements.packages.total_bytes
+    return f"Of {size(total)} of Python packages, {size(saved)} are {names} and what only they need."
+
+
 def _because(here: Situation, picked: frozenset[str]) -> str:
     saved = here.saved_bytes(picked)
-    smaller = f"The CI image is about {size(saved)} smaller, by the census." if saved is not None else ""
-    return f"The image that is deployed does not change. {smaller}".strip()
+    smaller = f" The CI image is about {size(saved)} smaller, by the census." if saved is not None else ""
+    return f"The image that is deployed does not change.{smaller}"
 
 
 def _costs(here: Situation, picked: frozenset[str], builds: Redirections) -> str:
-    texts = [
-        "What is left out is not tested in CI any more"
-        + (
-            ", nor scanned: scan what is deployed too."
-            if any(b.purpose is Purpose.SCAN for b in builds.done)
-            else "."
-        )
+    scanned = any(each.purpose is Purpose.SCAN for each in builds.done)
+    texts = ["What is left out is not tested in CI any more" + (", nor scanned there." if scanned else ".")]
+    texts += [
+        f"{each.always.path}:{each.always.line} imports {each.always.module}: it will not start."
+        for each in here.requirements.candidates(picked)
+        if each.name in picked and each.always
     ]
-    for each in here.requirements.candidates(picked):
-        if each.name in picked and each.always:
-            texts.append(
-                f"{each.always.path}:{each.always.line} imports {each.always.module}: it will not start."
-            )
     if not here.requirements.is_measured:
-        texts.append("Whether another package brings it back is known when the baseline was built.")
+        texts.append("Sizes, and what else needs these packages, are known once the baseline was built.")
     return " ".join(texts)
 
 
