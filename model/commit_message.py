@@ -52,7 +52,8 @@ def message(phase: Phase, target: Target, picks: Mapping[str, frozenset[str]]) -
         *_target_trailers("Phase", phase.id, target),
         *(f"Phasewise-Pick: {_picked(choice, picks[choice])}" for choice in sorted(picks)),
     ]
-    return "\n\n".join([*paragraphs, "\n".join(trailers)]) + "\n"
+    body = re.sub("^Phasewise-", " Phasewise-", "\n\n".join(paragraphs), flags=re.MULTILINE)
+    return f"{body}\n\n" + "\n".join(trailers) + "\n"
 
 
 def rollback_message(id: str, subject: str, commit: str, target: Target) -> str:
@@ -88,9 +89,9 @@ def read(message: str) -> Marks:
 def shortened(title: str, length: int = SUBJECT_LENGTH) -> str:
     """The title as one line of at most `length` characters, cut between words where it must be cut."""
     line = " ".join(_printable(title).split()) or "Change the Dockerfile"
-    return (
-        line if len(line) <= length else textwrap.shorten(line, length, placeholder=" ...") or line[:length]
-    )
+    if len(line) > length and " " not in line[: length - 3]:
+        return line[:length]
+    return line if len(line) <= length else textwrap.shorten(line, length, placeholder=" ...")
 
 
 def _target_trailers(name: str, id: str, target: Target) -> list[str]:
