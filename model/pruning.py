@@ -167,7 +167,7 @@ class Pruner:
             return False
         bodies = [(part, is_gone) for part, is_gone in zip(tree.parts, gone, strict=True) if _is_body(part)]
         conditions = [part for part in tree.parts if part.role is Role.CONDITION]
-        harmless = all(_is_idle(command, _TESTS) for part in conditions for command in simples(part.body))
+        harmless = all(_is_idle(command, _TESTS) for part in conditions for command in self._left(part.body))
         left = [part for part, is_gone in bodies if not is_gone and part.body.items]
         if tree.kind is Kind.GROUP or (tree.kind is Kind.LOOP and gone[0] and conditions):
             return True
