@@ -149,10 +149,14 @@ def _chosen(apt: AptCommand, choose: Choice) -> Iterator[tuple[Span, tuple[str, 
 
 
 def _list_edits(text: str, apt: AptCommand, written: dict[Span, tuple[str, ...]]) -> Iterator[Edit]:
-    """Replaces and removes words of the list; a comment line stays as long as a word below it does."""
+    """Replaces and removes words of the list; a comment line stays as long as a word below it stays as it is."""
     words = list(apt.command.words)
     for block in _blocks(text, words):
         staying = [index for index in block if written.get(words[index].span, ("",))]
+        original = [i for i in block if written.get(words[i].span, (words[i].value,)) == (words[i].value,)]
+        if staying and not original:
+            gap = Span(words[block[0] - 1].span.end, words[block[0]].span.start)
+            yield Edit(gap, re.sub(r"\n[ \t]*#[^\n]*", "", gap.of(text)))
         for index in block:
             word = words[index]
             wanted = written.get(word.span)

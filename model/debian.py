@@ -131,7 +131,7 @@ def runtime_libraries(package: str, release: str | None) -> tuple[str, ...] | No
         return libraries if settled else None
     if package in GONE.get(release, ()):
         return None
-    renamed = RENAMED.get(release, {}) | (STILL_PROVIDED if release == "trixie" else {})
+    renamed = {**RENAMED.get(release, {}), **(STILL_PROVIDED if release == "trixie" else {})}
     return tuple(renamed.get(library, library) for library in libraries)
 
 

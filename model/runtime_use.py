@@ -23,6 +23,7 @@ _LIBRARIES = {
     "gcc": re.compile(r"^\s*import (pyximport|triton)\b|^\s*from (pyximport|triton)\b|\bffi\.verify\(", re.M),
 }
 """Python packages that call a command without its name standing in the code."""
+_LOADS = re.compile(r"""(?:CDLL|LoadLibrary|dlopen)\(\s*['"](lib[\w+-]+)\.so['"]""")
 _OUTSIDE = re.compile(r"\b(docker|podman|kubectl|nerdctl)\b.*\b(run|exec)\b")
 _PROBE = re.compile(r"^\s*(-\s*)?(command|entrypoint|test|exec|args|startCommand|healthcheck\w*)\b", re.I)
 _RUNNERS = (".yml", ".yaml", ".toml", ".json", "Procfile")
@@ -82,6 +83,24 @@ def named_scripts(view: RepoView, text: str) -> tuple[str, ...]:
     return tuple(seen)
 
 
+def unversioned_loads(view: RepoView) -> dict[str, Use]:
+    """Libraries that the code loads as `libmagic.so`: only the -dev package has a file of that name."""
+    found: dict[str, Use] = {}
+    for path in _code(view):
+        text = view.files.get(path, "")
+        for match in _LOADS.finditer(text):
+            evidence = view.evidence(path, text.count("\n", 0, match.start()) + 1)
+            found.setdefault(match[1], Use(match[1], evidence))
+    return found
+
+
+def _code(view: RepoView) -> Iterator[str]:
+    """The Python files in the build context that may be in the image."""
+    for path in sorted(view.paths):
+        if path.endswith(".py") and _in_context(view, path) and not _NOT_SHIPPED.search(path):
+            yield path
+
+
 def _is_script(view: RepoView, path: str, name: str) -> bool:
     if path == view.target.dockerfile or not _in_context(view, path) or path not in view.files:
         return False
@@ -111,9 +130,8 @@ def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> I
         for line, text in enumerate(view.files[path].split("\n"), 1):
             for command in _mentioned(text.partition("#")[0] if line > 1 else "", wanted):
                 yield Use(command, view.evidence(path, line))
-    for path in sorted(view.paths):
-        if path.endswith(".py") and _in_context(view, path) and not _NOT_SHIPPED.search(path):
-            yield from _python_uses(view, path, wanted)
+    for path in _code(view):
+        yield from _python_uses(view, path, wanted)
 
 
 def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) -> Iterator[Use]:

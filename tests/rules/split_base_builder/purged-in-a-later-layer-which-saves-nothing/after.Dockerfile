@@ -1,0 +1,23 @@
+FROM python:3.12-slim AS base
+RUN apt-get update
+
+RUN apt-get install -y libpq5
+
+ENV PATH="/opt/venv/bin:$PATH"
+
+FROM base AS builder
+
+# Only the build needs these.
+RUN apt-get update && apt-get install -y gcc libpq-dev
+
+RUN python -m venv /opt/venv
+
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+
+FROM base AS runtime
+
+COPY --from=builder /opt/venv /opt/venv
+
+COPY . .
+CMD ["python", "main.py"]
