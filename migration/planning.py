@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from phasewise.migration.ledger import Applied
 from phasewise.model.dockerfile import DockerfileError
 from phasewise.model.phase import Declined, Phase, Plan, Risk
 from phasewise.model.repo import RepoView
@@ -58,6 +59,12 @@ def ticked(phase: Phase, wishes: Wishes) -> Phase:
     left_out = wishes.unticked.get(phase.id, frozenset())
     kept = frozenset(edit.path for edit in phase.edits if edit.changes and edit.path not in left_out)
     return phase.only(kept) if left_out and kept else phase
+
+
+def recorded_picks(wishes: Wishes, applied: Iterable[Applied]) -> Wishes:
+    """`wishes` with the picks that the applied phases' commits record, where the user left them open."""
+    recorded = {rule.id: entry.picks for entry in applied if (rule := rule_of(entry.id)) and entry.picks}
+    return replace(wishes, picks={**recorded, **wishes.picks})
 
 
 def rule_of(phase_id: str) -> Rule | None:

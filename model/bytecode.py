@@ -114,7 +114,7 @@ def _in_environment(dockerfile: Dockerfile, instruction: Instruction) -> Iterato
 
 def _module(command: Command) -> str | None:
     """`compileall` or `py_compile`, when all that the command does is run it."""
-    for first, second in zip(command.argv, (*command.argv[1:], ""), strict=True):
+    for first, second in zip(command.argv, (*command.argv[1:], ""), strict=False):
         if first == "-m" and second in _MODULES:
             return second
         if first in (f"-m{module}" for module in _MODULES):

@@ -176,7 +176,7 @@ def _absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> st
 
 def _option(words: tuple[str, ...], name: str) -> str | None:
     """The value of `--name value` or `--name=value`."""
-    for word, following in zip(words, (*words[1:], ""), strict=True):
+    for word, following in zip(words, (*words[1:], ""), strict=False):
         if word == name:
             return following
         if word.startswith(f"{name}="):

@@ -16,7 +16,8 @@ _BUILD_TOOLS = frozenset({"binutils", "gcc", "g++", "build-essential", "clang", 
 _STRIP = """\
 # Strip symbols. Never in *.libs/, which patchelf rewrote; a result is kept when it is smaller and
 # its segments are still aligned to pages.
-RUN {install}set -eu; before=$(du -sk {path} | cut -f1); \\
+RUN set -eu; \\
+    {install}before=$(du -sk {path} | cut -f1); \\
     find {path} -type f -name '*.so*' ! -path '*.libs/*' > /tmp/libraries; \\
     while IFS= read -r library; do \\
         strip --strip-unneeded -o /tmp/stripped "$library" 2> /tmp/refused || continue; \\
@@ -30,6 +31,10 @@ RUN {install}set -eu; before=$(du -sk {path} | cut -f1); \\
     rm -f /tmp/libraries /tmp/stripped /tmp/refused /tmp/segments; \\
     echo "stripped: $((before - $(du -sk {path} | cut -f1))) kB less"
 """
+
+_INSTALL_BINUTILS = """\
+apt-get update; apt-get install -y --no-install-recommends binutils; rm -rf /var/lib/apt/lists/*; \\
+    """
 
 
 class StripSymbols(Rule):
@@ -93,7 +98,7 @@ class StripSymbols(Rule):
             "COPY --from=builder /opt/venv /opt/venv\n",
             after="FROM python:3.12-slim AS builder\nRUN apt-get update && apt-get install -y gcc\n"
             "ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH\nRUN python -m venv /opt/venv\n"
-            "RUN pip install numpy\n\n" + _STRIP.format(install="", path="/opt/venv") + "COPY . .\n"
+            "RUN pip install numpy\n\n" + _STRIP.format(install="", path="/opt/venv") + "\nCOPY . .\n"
             "RUN pip install --no-deps .\nFROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n",
         ),
         Example(
@@ -105,7 +110,7 @@ class StripSymbols(Rule):
             after="FROM python:3.12-slim AS deps\nRUN apt-get update && apt-get install -y build-essential\n"
             "RUN pip install numpy\n\n"
             + _STRIP.format(install="", path="/usr/local")
-            + "FROM python:3.12-slim\n"
+            + "\nFROM python:3.12-slim\n"
             'COPY --from=deps /usr/local /usr/local\nCMD ["python"]\n',
         ),
     )
@@ -143,15 +148,12 @@ def _stripped(
     dockerfile: Dockerfile, install: Instruction, path: str, present: list[tuple[Instruction, list[Command]]]
 ) -> str:
     """The Dockerfile with the strip behind `install`, and without those that stand elsewhere."""
-    tools = (
-        ""
-        if _has_binutils(dockerfile, install)
-        else (
-            "apt-get update && apt-get install -y --no-install-recommends binutils \\\n"
-            "    && rm -rf /var/lib/apt/lists/*; "
-        )
-    )
-    edits: list[Edit] = [insert_after(dockerfile, install, "\n" + _STRIP.format(install=tools, path=path))]
+    tools = "" if _has_binutils(dockerfile, install) else _INSTALL_BINUTILS
+    block = "\n" + _STRIP.format(install=tools, path=path)
+    place = insert_after(dockerfile, install, block)
+    if not dockerfile.text[place.span.end :].startswith(("\n", "\r\n")):
+        place = insert_after(dockerfile, install, f"{block}\n")
+    edits: list[Edit] = [place]
     for instruction, commands in present:
         script = Script.of(dockerfile, instruction)
         rest = script.without(commands) if script else ()

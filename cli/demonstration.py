@@ -1,0 +1,64 @@
+"""`phasewise demo`: the sample repository, then the terminal UI on it, or the whole migration printed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from phasewise.cli import output
+from phasewise.cli.demo.create import create
+from phasewise.migration.errors import NoEngine
+from phasewise.migration.session import Session
+from phasewise.model.status import State
+from phasewise.model.units import percent_change
+
+
+def run(directory: Path | None, printed: bool) -> int:
+    """Makes the repository and opens it; the exit status."""
+    place = create(directory or Path(tempfile.mkdtemp(prefix="phasewise-demo-")) / "tidewatch")
+    output.narrate(f"a sample repository: {place}")
+    if printed:
+        return migrate(place)
+    from phasewise.tui.app import run as open_terminal_ui
+
+    open_terminal_ui(place, None, None)
+    return 0
+
+
+def migrate(place: Path) -> int:
+    """Goes through every phase with real builds and takes the second one back; prints what was measured.
+
+    Without an engine, everything that needs none is shown and the status is 0: the message says what is missing.
+    """
+    session = Session.open(place)
+    output.print_plans([(session.target, session.plan())])
+    try:
+        output.narrate(f"engine: {session.engine_label()}")
+    except NoEngine as error:
+        output.narrate(f"{error.message}: the phases are committed, not measured. {error.hint}")
+        return 0 if _apply_all(session, measure=False) else 1
+    ok = output.follow(session.prepare()) and _apply_all(session, measure=True)
+    output.print_status(session.status())
+    return 0 if ok and _all_verified(session) else 1
+
+
+def _apply_all(session: Session, measure: bool) -> bool:
+    """Applies each proposed phase in the order of the plan."""
+    first = True
+    while True:
+        ready = [row for row in session.status().rows if row.state is State.PROPOSED and not row.refusal]
+        if not ready:
+            return True
+        branch, first = ("phasewise-demo" if first else None), False
+        output.narrate(f"\n== {ready[0].id}: {ready[0].title}")
+        if not output.follow(session.apply(ready[0].id, branch=branch, measure=measure)):
+            return False
+
+
+def _all_verified(session: Session) -> bool:
+    """Whether every applied phase passes, and says by how much the image shrank."""
+    status = session.status()
+    start, now = status.baseline_measurement, status.current_measurement
+    if start and now and start.image_bytes and now.image_bytes:
+        output.narrate(f"image: {percent_change(start.image_bytes, now.image_bytes)}, measured")
+    return all(row.state is State.VERIFIED for row in status.rows if row.commit)

@@ -1,0 +1,303 @@
+"""The command line: verbs on the session, exit codes as an API."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from phasewise.cli import output
+from phasewise.migration.errors import PhasewiseError, Usage
+from phasewise.migration.report import measurement_record
+from phasewise.migration.session import Session
+from phasewise.model.measurement import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class VerbOrRepository(click.Group):
+    """A group whose first word is a verb, or else the repository that the terminal UI opens on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `tui` before arguments that do not begin with a verb."""
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version", "-h")):
+            args = ["tui", *args]
+        return super().parse_args(ctx, args)
+
+
+def target_options(command: F) -> F:
+    """The options that mean the same everywhere."""
+    for option in (
+        click.option("--dockerfile", metavar="PATH", help="The Dockerfile, relative to the repository."),
+        click.option(
+            "--target", "stage", metavar="STAGE", help="The stage that is built; default: the last."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def repository_argument(command: F) -> F:
+    """REPO as the last word; default: the folder one stands in."""
+    return click.argument("repo", default=".", type=click.Path(path_type=Path))(command)
+
+
+def repository_option(command: F) -> F:
+    """REPO as an option, where the words of the verb are phases or a revision."""
+    return click.option(
+        "-C", "--repo", default=".", type=click.Path(path_type=Path), help="The repository; default: here."
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Data on standard output as JSON.")
+
+
+@click.group(cls=VerbOrRepository, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("phasewise"), prog_name="phasewise")
+def cli() -> None:
+    """Migrates a Dockerfile in phases: each a commit, measured, verified, rolled back with one key.
+
+    \b
+    phasewise [REPO]        opens the terminal UI
+    phasewise plan [REPO]   prints the plan
+    \b
+    Exit status: 0 done; 1 a phase failed its build or checks; 2 usage;
+    3 refused, nothing changed; 4 no engine.
+    """
+
+
+@cli.command()
+@target_options
+@repository_argument
+def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
+    """Opens the terminal UI on REPO."""
+    from phasewise.tui.app import run
+
+    run(repo, dockerfile, stage)
+
+
+@cli.command()
+@target_options
+@json_option
+@repository_argument
+def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
+    """Prints the phases proposed for REPO, and what was declined."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    targets = session.targets if dockerfile is None and stage is None else (session.target,)
+    plans = []
+    for target in targets:
+        session.select(target)
+        plans.append((target, session.plan()))
+    if as_json:
+        output.data(output.plan_record(session, plans))
+    else:
+        output.print_plans(plans)
+
+
+@cli.command()
+@click.argument("phases", nargs=-1, required=True, metavar="PHASE...")
+@click.option("--measure", is_flag=True, help="Build, measure and verify after each phase.")
+@click.option("--branch", metavar="NAME", help="Commit on a new branch of that name.")
+@click.option(
+    "--pick",
+    "picks",
+    multiple=True,
+    metavar="PHASE.CHOICE=OPTION[,OPTION]",
+    help="Answer a choice of a phase; phasewise plan lists them.",
+)
+@target_options
+@repository_option
+@json_option
+def apply(
+    phases: tuple[str, ...],
+    measure: bool,
+    branch: str | None,
+    picks: tuple[str, ...],
+    repo: Path,
+    dockerfile: str | None,
+    stage: str | None,
+    as_json: bool,
+) -> None:
+    """Applies each PHASE as one commit."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    for pick in picks:
+        session.pick(*_pick(pick))
+    ok = True
+    for phase in phases:
+        ok = output.follow(session.apply(phase, branch=branch, measure=measure))
+        branch = None
+        if not ok:
+            break
+    _conclude(session, ok, as_json)
+
+
+@cli.command()
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@click.option(
+    "--scenario",
+    default="cold,warm,code-change",
+    show_default=True,
+    metavar="LIST",
+    help="Any of cold, warm, code-change, rebuild.",
+)
+@click.option(
+    "--repeat", default=1, show_default=True, type=click.IntRange(1, 100), help="Builds a scenario."
+)
+@click.option("--builder", metavar="NAME", help="A buildx builder; default: the current one.")
+@target_options
+@repository_option
+@json_option
+def measure(
+    revision: str,
+    scenario: str,
+    repeat: int,
+    builder: str | None,
+    repo: Path,
+    dockerfile: str | None,
+    stage: str | None,
+    as_json: bool,
+) -> None:
+    """Builds REV and measures size, layers and time."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session.use_builder(builder)
+    measured: list[Any] = []
+    ok = output.follow(session.measure(revision, _scenarios(scenario), repeat), measured)
+    if as_json:
+        output.data({"measurements": [measurement_record(measurement) for measurement in measured]})
+    else:
+        output.print_measurements(measured)
+    sys.exit(0 if ok else 1)
+
+
+@cli.command()
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@target_options
+@repository_option
+@json_option
+def verify(revision: str, repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
+    """Checks that REV's image still behaves as the baseline's."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    verified: list[Any] = []
+    ok = output.follow(session.verify(revision), verified)
+    if as_json:
+        output.data(output.verification_record(verified))
+    else:
+        output.print_verification(verified)
+    sys.exit(0 if ok else 1)
+
+
+@cli.command()
+@click.argument("phases", nargs=-1, metavar="PHASE...")
+@click.option("--all", "everything", is_flag=True, help="Take every applied phase back.")
+@click.option("--measure/--no-measure", default=True, show_default=True, help="Rebuild and check afterwards.")
+@target_options
+@repository_option
+@json_option
+def rollback(
+    phases: tuple[str, ...],
+    everything: bool,
+    measure: bool,
+    repo: Path,
+    dockerfile: str | None,
+    stage: str | None,
+    as_json: bool,
+) -> None:
+    """Takes each PHASE back with revert commits; history is never rewritten."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    if everything == bool(phases):
+        raise Usage("name the phases, or say --all", "phasewise status lists what is applied")
+    ids = session.applied() if everything else phases
+    ok = output.follow(session.rollback(*ids, measure=measure)) if ids else True
+    _conclude(session, ok, as_json)
+
+
+@cli.command()
+@target_options
+@json_option
+@repository_argument
+def status(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
+    """Prints what is applied, measured and verified in REPO."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    if as_json:
+        output.data(output.status_record(session.status()))
+    else:
+        output.print_status(session.status())
+
+
+@cli.command()
+@click.option(
+    "--format", "format", type=click.Choice(["md", "html", "json"]), default="md", show_default=True
+)
+@target_options
+@repository_argument
+def report(repo: Path, format: str, dockerfile: str | None, stage: str | None) -> None:
+    """Prints the migration so far as the text of a pull request."""
+    click.echo(Session.open(repo, dockerfile=dockerfile, stage=stage).report(format))
+
+
+@cli.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--print", "printed", is_flag=True, help="Run the whole migration and print it; no terminal UI."
+)
+def demo(directory: Path | None, printed: bool) -> None:
+    """Makes a sample repository in DIRECTORY and opens the terminal UI on it.
+
+    Without a terminal, the same migration runs and is printed.
+    """
+    from phasewise.cli import demonstration
+
+    sys.exit(demonstration.run(directory, printed or not (sys.stdin.isatty() and sys.stdout.isatty())))
+
+
+def main() -> None:
+    """Runs the command line; errors become one sentence and an exit status."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as exit:
+        sys.exit(exit.exit_code)
+    except click.exceptions.Abort:
+        output.narrate("stopped")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except PhasewiseError as error:
+        output.narrate(f"phasewise: {error.message}")
+        if error.hint:
+            output.narrate(f"  {error.hint}")
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _scenarios(text: str) -> tuple[Scenario, ...]:
+    """`cold,warm` as scenarios; raises Usage on one that does not exist."""
+    try:
+        return tuple(Scenario(name.strip()) for name in text.split(","))
+    except ValueError as error:
+        raise Usage(str(error), f"there are: {', '.join(Scenario)}") from error
+
+
+def _pick(text: str) -> tuple[str, str, frozenset[str]]:
+    """`add_ci_variant.leave_out=scipy,pandas` as phase, choice and options; raises Usage on another form."""
+    address, equals, options = text.partition("=")
+    phase, dot, choice = address.partition(".")
+    if not (equals and dot and phase and choice):
+        raise Usage(f"{text}: not of the form PHASE.CHOICE=OPTION[,OPTION]")
+    return phase, choice, frozenset(option.strip() for option in options.split(",") if option.strip())
+
+
+def _conclude(session: Session, ok: bool, as_json: bool) -> None:
+    """Prints where the migration stands and exits with 1 where one failed."""
+    status = session.status()
+    if as_json:
+        output.data(output.status_record(status))
+    else:
+        output.print_status(status)
+    sys.exit(0 if ok else 1)

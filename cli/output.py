@@ -1,0 +1,210 @@
+"""What the command line prints: data on standard output, narration on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from phasewise.migration.events import (
+    BuildFinished,
+    BuildStarted,
+    CheckFinished,
+    Committed,
+    Event,
+    Finished,
+    Measured,
+    Narration,
+    StepFinished,
+    Verified,
+)
+from phasewise.migration.report import phase_record, status_record
+from phasewise.migration.session import Session
+from phasewise.model.display import plain_log, visible
+from phasewise.model.measurement import Measurement, Outcome, Verdict
+from phasewise.model.phase import Plan
+from phasewise.model.repo import Target
+from phasewise.model.status import Status
+from phasewise.model.units import duration, size, size_change
+
+__all__ = ["data", "follow", "narrate", "status_record"]
+
+
+def data(record: object) -> None:
+    """Prints `record` as JSON on standard output."""
+    json.dump(record, sys.stdout, indent=2, ensure_ascii=True)
+    sys.stdout.write("\n")
+
+
+def narrate(text: str) -> None:
+    """Prints one line on standard error."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+def follow(events: Iterable[Event], results: list[Any] | None = None) -> bool:
+    """Narrates a job; whether it went well. Measurements and verifications are added to `results`."""
+    ok = True
+    for event in events:
+        if isinstance(event, (Measured, Verified)) and results is not None:
+            results.append(event.measurement if isinstance(event, Measured) else event)
+        if isinstance(event, Finished):
+            ok = event.ok
+        for line in describe(event):
+            narrate(line)
+    return ok
+
+
+def describe(event: Event) -> list[str]:
+    """An event as lines for people; none for what is too fine to tell."""
+    match event:
+        case Narration(text=text):
+            return [text]
+        case Committed(commit=commit, subject=subject):
+            return [f"committed {commit[:12]} {subject}"]
+        case BuildStarted(commit=commit, scenario=scenario, number=number, total=total):
+            return [f"build {number}/{total} of {commit[:12]}, {scenario}"]
+        case StepFinished(name=name, seconds=seconds, cached=cached, error=error):
+            return [
+                f"  {_first_line(name)}  {'cached' if cached else duration(seconds)}{f'  {error}' if error else ''}"
+            ]
+        case BuildFinished(outcome=outcome, seconds=seconds, error=error):
+            return [f"{outcome} in {duration(seconds)}"] + [
+                f"  {plain_log(line)}" for line in error.splitlines()
+            ]
+        case Measured(measurement=measurement):
+            return [describe_measurement(measurement)]
+        case CheckFinished(result=result) if result.verdict is Verdict.FAILED:
+            return [f"check failed: {result.explanation or result.title}"]
+        case Verified(verification=verification, broken=broken):
+            passed, total = verification.count(Verdict.PASSED), len(verification.results)
+            return [f"{passed} of {total} checks pass"] + [
+                f"broken: {result.explanation or result.title}" for result in broken
+            ]
+        case Finished(ok=ok, summary=summary):
+            return [summary if ok else f"FAILED: {summary}"]
+    return []
+
+
+def describe_measurement(measurement: Measurement) -> str:
+    """`measured 6bd0f4a7c1d2 rebuild: 512 MB in 41 s`."""
+    head = f"measured {measurement.commit[:12]} {measurement.scenario}"
+    if measurement.outcome is not Outcome.BUILT:
+        return f"{head}: {measurement.outcome} {measurement.note}".rstrip()
+    parts = [size(measurement.image_bytes)] if measurement.image_bytes is not None else []
+    if measurement.samples:
+        spread = (
+            f" ± {duration(measurement.samples.spread / 2)}" if len(measurement.samples.seconds) > 1 else ""
+        )
+        parts.append(f"in {duration(measurement.samples.median)}{spread}")
+    if measurement.peak_memory_bytes is not None:
+        parts.append(f"peak memory {size(measurement.peak_memory_bytes)}")
+    return f"{head}: {', '.join(parts)}"
+
+
+def plan_record(session: Session, plans: Sequence[tuple[Target, Plan]]) -> dict[str, Any]:
+    """The plan as the public JSON contract has it."""
+    return {
+        "repo": str(session.repository.root),
+        "head": session.repository.head(),
+        "targets": [
+            {
+                "dockerfile": target.dockerfile,
+                "stage": target.stage,
+                "context": target.context,
+                "phases": [phase_record(phase) for phase in plan.phases],
+                "declined": [{"id": declined.id, "reason": declined.reason} for declined in plan.declined],
+            }
+            for target, plan in plans
+        ],
+    }
+
+
+def print_plans(plans: Sequence[tuple[Target, Plan]]) -> None:
+    """The plan for people: each phase with its reason, its evidence and its diff."""
+    for target, plan in plans:
+        _out(f"{target.label}  (context {target.context})")
+        for number, phase in enumerate(plan.phases, 1):
+            predicted = phase.predicted.image_bytes
+            effect = f"  {size_change(predicted)} predicted" if predicted is not None else ""
+            _out(f"\n{number} {phase.id}: {phase.title}  [{phase.risk}]{effect}")
+            _out(_indented(phase.why))
+            for choice in phase.choices:
+                options = ", ".join(f"{'*' if o.id in choice.picked else ''}{o.id}" for o in choice.options)
+                _out(f"    --pick {phase.id}.{choice.id}=...  {choice.title}: {options}")
+            for evidence in phase.evidence:
+                since = evidence.provenance
+                origin = f"  since {since.commit[:12]} {since.date:%Y-%m-%d} {since.subject}" if since else ""
+                _out(f"    {evidence.path}:{evidence.line}{origin}")
+            _out(_indented(phase.diff()))
+        for declined in plan.declined:
+            _out(f"\n- {declined.id}: {declined.reason}")
+        _out("")
+
+
+def print_status(status: Status) -> None:
+    """Where the migration stands, a line a phase."""
+    _out(f"{status.repository}  {status.branch} {status.head[:12]}  {status.target.label}")
+    start, now = status.baseline_measurement, status.current_measurement
+    if start and start.image_bytes is not None:
+        _out(f"baseline {status.baseline[:12]}  {size(start.image_bytes)} measured")
+    for row in status.rows:
+        figure = ""
+        if row.delta and row.delta.image_bytes is not None:
+            figure = f"{size_change(row.delta.image_bytes)} measured"
+            if row.delta.is_no_op:
+                figure += ", NOTHING CHANGED"
+        elif row.phase and row.phase.predicted.image_bytes is not None and not row.commit:
+            figure = f"{size_change(row.phase.predicted.image_bytes)} predicted"
+        _out(f"  {row.state:<12} {row.id:<22} {figure}")
+        for result in row.broken:
+            _out(f"      {result.explanation or result.title}")
+    if now and now.image_bytes is not None and now is not start:
+        _out(f"now {status.head[:12]}  {size(now.image_bytes)} measured")
+
+
+def print_measurements(measurements: Sequence[Measurement]) -> None:
+    """A line a measurement."""
+    for measurement in measurements:
+        _out(describe_measurement(measurement))
+
+
+def verification_record(verified: Sequence[Verified]) -> dict[str, Any]:
+    """The last verification as JSON: every check, and which are broken."""
+    if not verified:
+        return {"checks": [], "broken": []}
+    last = verified[-1]
+    return {
+        "commit": last.verification.commit,
+        "checks": [
+            {
+                "id": result.id,
+                "verdict": str(result.verdict),
+                "detail": result.detail,
+                "explanation": result.explanation,
+            }
+            for result in last.verification.results
+        ],
+        "broken": [result.id for result in last.broken],
+    }
+
+
+def print_verification(verified: Sequence[Verified]) -> None:
+    """The checks of the last verification, failing ones with what they saw."""
+    for event in verified[-1:]:
+        for result in event.verification.results:
+            _out(f"{result.verdict:<8} {result.title}")
+            if result.verdict is Verdict.FAILED:
+                _out(_indented(result.explanation or result.detail))
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(f"{visible(text)}\n")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.rstrip("\n").split("\n"))
+
+
+def _first_line(name: str) -> str:
+    return plain_log(name.split("\n", 1)[0])[:110]

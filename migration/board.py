@@ -1,0 +1,142 @@
+"""Puts plan, ledger and wishes together into the rows that a front end shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from phasewise.migration.ledger import Applied
+from phasewise.migration.planning import Wishes, rule_of
+from phasewise.model.measurement import Delta, Measurement, Outcome, Scenario, Verification
+from phasewise.model.phase import Phase, Plan, Risk
+from phasewise.model.status import Row, State
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one commit: its measurements by scenario, and its verification."""
+
+    measurements: Mapping[Scenario, Measurement]
+    verification: Verification | None
+
+    @property
+    def newest(self) -> Measurement | None:
+        """The latest measurement that has a size, else the latest of all."""
+        ordered = sorted(self.measurements.values(), key=lambda m: (m.image_bytes is not None, m.taken_at))
+        return ordered[-1] if ordered else None
+
+
+def delta(before: Record, after: Record) -> Delta | None:
+    """The change from one commit to the next, on a scenario that both have, where there is one."""
+    common = [
+        scenario
+        for scenario in Scenario
+        if scenario in before.measurements and scenario in after.measurements
+    ]
+    if common:
+        return Delta.between(before.measurements[common[0]], after.measurements[common[0]])
+    if before.newest and after.newest:
+        return Delta.between(before.newest, after.newest)
+    return None
+
+
+def applied_rows(
+    applied: Sequence[Applied],
+    phases: Mapping[str, Phase | None],
+    records: Mapping[str, Record],
+    baseline: Record,
+) -> list[Row]:
+    """One row an applied phase, in the order in which they were committed.
+
+    A phase without checks of its own counts as verified when a later commit, which holds it too, passes.
+    """
+    rows, before = [], baseline
+    verified = [index for index, entry in enumerate(applied) if _passes(records[entry.commit], baseline)]
+    for index, entry in enumerate(applied):
+        record = records[entry.commit]
+        broken = (
+            record.verification.broken_since(baseline.verification)
+            if record.verification and baseline.verification
+            else ()
+        )
+        rows.append(
+            Row(
+                id=entry.id,
+                title=entry.title,
+                state=_state(record, bool(broken), bool(verified) and index < verified[-1]),
+                phase=phases[entry.id],
+                commit=entry.commit,
+                measurement=record.newest,
+                measurements=tuple(record.measurements.values()),
+                delta=delta(before, record),
+                verification=record.verification,
+                broken=broken,
+            )
+        )
+        before = record if record.measurements else before
+    return rows
+
+
+def proposed_rows(plan: Plan, wishes: Wishes, rolled_back: frozenset[str]) -> list[Row]:
+    """One row a proposal, in the order of the plan."""
+    return [
+        Row(
+            id=phase.id,
+            title=phase.title,
+            state=_proposed_state(phase, wishes, rolled_back),
+            phase=phase,
+            unticked=wishes.unticked.get(phase.id, frozenset()),
+        )
+        for phase in plan.phases
+    ]
+
+
+def in_plan_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows by their rules' places in the plan, whether applied or not, so that none jumps."""
+
+    def place(row: Row) -> tuple[int, str]:
+        rule = rule_of(row.id)
+        return (rule.order if rule else 0, row.id)
+
+    return tuple(sorted(rows, key=place))
+
+
+def with_refusals(rows: Sequence[Row], refusals: Mapping[str, str]) -> tuple[Row, ...]:
+    """The rows with the reasons why some cannot be applied or rolled back now."""
+    applied = {row.id for row in rows if row.commit}
+    return tuple(
+        replace(row, refusal=_order_refusal(row, applied) or refusals.get(row.id, "")) for row in rows
+    )
+
+
+def _order_refusal(row: Row, applied: set[str]) -> str:
+    """Why the order forbids the phase: another is needed first, or excludes it."""
+    if row.commit or not row.phase:
+        return ""
+    missing = [id for id in row.phase.needs if id not in applied]
+    if missing:
+        return f"needs {', '.join(missing)} first"
+    against = [id for id in row.phase.excludes if id in applied]
+    return f"excluded by {', '.join(against)}" if against else ""
+
+
+def _passes(record: Record, baseline: Record) -> bool:
+    """Whether the commit was checked and breaks nothing that the baseline could."""
+    if record.verification is None:
+        return False
+    return not (baseline.verification and record.verification.broken_since(baseline.verification))
+
+
+def _state(record: Record, broken: bool, covered: bool) -> State:
+    newest = max(record.measurements.values(), key=lambda m: m.taken_at, default=None)
+    if broken or (newest and newest.outcome is Outcome.FAILED):
+        return State.FAILED
+    return State.VERIFIED if record.verification or covered else State.APPLIED
+
+
+def _proposed_state(phase: Phase, wishes: Wishes, rolled_back: frozenset[str]) -> State:
+    if phase.id in wishes.skipped:
+        return State.SKIPPED
+    if phase.id in rolled_back:
+        return State.ROLLED_BACK
+    return State.ASKS if phase.risk is Risk.ASK else State.PROPOSED
