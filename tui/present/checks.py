@@ -69,7 +69,7 @@ def _in_full(check: CheckResult, cells: int, addition: str = "") -> list[Content
         result += text.wrapped(text.plain(check.explanation, "bold"), cells, 2)
     for line in text.visible(check.detail).rstrip("\n").split("\n") if check.detail else []:
         result += [
-            Content.styled("  │ ", "$text-error") + piece for piece in text.folded(Content(line), cells - 4)
+            Content.styled("  │ ", "$text-error") + piece for piece in text.wrapped(Content(line), cells - 4)
         ]
     return result
 

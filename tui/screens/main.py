@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, TabbedContent, TabPane
 
 from phasewise.migration.errors import NoEngine, PhasewiseError
+from phasewise.migration.events import Committed
 from phasewise.model.status import Row, State, Status
 from phasewise.tui import advice, text
 from phasewise.tui.desk import Desk
@@ -163,7 +164,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
 
     def _show_keys(self) -> None:
         situation = self.situation
-        self.query_one(KeyBar).disabled = frozenset(
+        self.query_one(KeyBar).blocked = frozenset(
             key.action for key in KEYS if why_not(key.action, situation)
         )
 
@@ -219,9 +220,11 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         self.draw_job()
 
     def on_key(self, event: events.Key) -> None:
-        """A key that is disabled ends up here: it says why."""
-        key = pressed(event.key)
-        reason = why_not(key.action, self.situation) if key else ""
+        """A disabled key says why; keys that mean something else where the focus is are left to it."""
+        key, active = pressed(event.key), self.active_bindings.get(event.key)
+        if key is None or active is None or active.node is not self:
+            return
+        reason = why_not(key.action, self.situation)
         if reason:
             event.stop()
             self.say(reason, "warning")
@@ -319,7 +322,9 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         self.draw_job()
 
     def on_job_progressed(self) -> None:
-        self.jobs.drain()
+        if any(isinstance(event, Committed) for event in self.jobs.drain()):
+            # The new branch is there now; the next phase goes on it.
+            self.destination = None
         self.draw_job()
 
     def on_status_read(self, message: StatusRead) -> None:

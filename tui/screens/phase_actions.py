@@ -39,7 +39,6 @@ class PhaseActions(Screen[None]):
         def begin(cancel: Cancel) -> Iterator[Event]:
             return session.apply(row.id, branch=branch, measure=measure, cancel=cancel)
 
-        self.destination = None
         self.start_job(f"applying {row.id}", row.id, begin)
 
     @work(group="ask")

@@ -27,7 +27,7 @@ class DiffTab(Vertical):
 
     def compose(self) -> ComposeResult:
         yield TickList(id="files")
-        yield Page(id="diff")
+        yield Page(id="diff-page")
 
     @property
     def file(self) -> str:

@@ -14,7 +14,7 @@ from phasewise.tui.keys import KEYS, Key, key_of
 class KeyBar(Widget):
     """Disabled keys are dim; a click does what the key does, or says why it cannot."""
 
-    disabled: reactive[frozenset[str]] = reactive(frozenset())
+    blocked: reactive[frozenset[str]] = reactive(frozenset())
     """The actions that can do nothing now."""
 
     def __init__(self, press: Callable[[Key], None], *, id: str | None = None) -> None:
@@ -23,7 +23,7 @@ class KeyBar(Widget):
         self._places: list[tuple[int, int, Key]] = []
 
     def render(self) -> Content:
-        shown = fitting(self.size.width - 1, without=frozenset({"cancel"}) & self.disabled)
+        shown = fitting(self.size.width - 1, without=frozenset({"cancel"}) & self.blocked)
         parts, at = [Content(" ")], 1
         self._places = []
         for key in shown:
@@ -40,7 +40,7 @@ class KeyBar(Widget):
                 self._press(key)
 
     def _piece(self, key: Key) -> Content:
-        if key.action in self.disabled:
+        if key.action in self.blocked:
             return Content.styled(f"{key.shown} {key.label}  ", "$foreground 40%")
         return Content.assemble((key.shown, "bold $text-accent"), f" {key.label}  ")
 

@@ -1,0 +1,376 @@
+"""The keys that change something, pressed on the real screen over a fake session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import story
+from driving import Driver, driving
+from fake_session import FakeSession, Gate
+
+from phasewise.migration import events
+from phasewise.migration.errors import Refused
+from phasewise.model.measurement import Delta, Outcome, Scenario
+from phasewise.model.status import State
+from phasewise.tui.screens.branch_modal import BranchModal
+from phasewise.tui.screens.choose_modal import ChooseModal
+from phasewise.tui.widgets.phase_list import PhaseList
+
+NEW = "phasewise/backend-dockerfile-production"
+
+
+def landed(fake: FakeSession, id: str, state: State = State.VERIFIED, **changes: object) -> None:
+    """What the status says once a phase is committed and measured."""
+    fake.put(
+        id,
+        state=state,
+        commit=story.COPIED,
+        measurement=story.AFTER_COPY[0],
+        delta=Delta.between(story.BASELINE[0], story.AFTER_COPY[0]),
+        verification=story.verification(story.COPIED),
+        **changes,
+    )
+    fake.now = replace(
+        fake.now, head=story.COPIED, current_measurement=story.AFTER_COPY[0], branch_decided=True
+    )
+
+
+def applied(fake: FakeSession, id: str) -> list[object]:
+    """A job that goes well."""
+    return [
+        events.Narration("git switch -c docker-diet"),
+        events.Committed(id, story.COPIED, f"{id}: a title", ("backend/Dockerfile",)),
+        events.BuildStarted(story.COPIED, Scenario.REBUILD),
+        events.StepStarted("s1", "[builder 4/5] RUN pip install -r requirements.txt"),
+        events.LogLine("s1", "Downloading torch"),
+        events.StepFinished("s1", "[builder 4/5] RUN pip install -r requirements.txt", 82.0, False),
+        events.BuildFinished(Outcome.BUILT, 90.0),
+        lambda: landed(fake, id),
+        events.Measured(story.AFTER_COPY[0]),
+        events.CheckFinished(story.GOOD[0]),
+        events.Verified(story.verification(story.COPIED)),
+        events.Finished(True, "all checks pass"),
+    ]
+
+
+async def idle(driver: Driver) -> None:
+    await driver.until(lambda: driver.main.jobs.running is None)
+
+
+def calls(fake: FakeSession) -> list[object]:
+    """The names of the calls that were made."""
+    return [call[0] for call in fake.done]
+
+
+async def test_apply_asks_where_once_and_then_measures() -> None:
+    fake = FakeSession(story.START)
+    fake.expect("apply", "copy_chown", NEW, True, script=applied(fake, "copy_chown"))
+    fake.expect("apply", "drop_compileall", None, True, script=[events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.on_top(BranchModal))
+        assert fake.done == []
+        await driver.press("enter")
+        await driver.until(lambda: fake.done and driver.main.jobs.running is None)
+        assert "−5.84 GB measured" in driver.text
+        assert "verified" in driver.text
+        assert "11.89 GB → 6.05 GB  −49 %" in driver.lines[0]
+        await driver.choose("drop_compileall")
+        await driver.press("a")
+        await driver.until(lambda: len(fake.done) == 2)
+        assert not driver.on_top(BranchModal)
+
+
+async def test_apply_on_the_present_branch() -> None:
+    fake = FakeSession(story.START)
+    fake.expect("apply", "copy_chown", None, True, script=applied(fake, "copy_chown"))
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.on_top(BranchModal))
+        await driver.pilot.click("#here")
+        await driver.until(lambda: fake.done and driver.main.jobs.running is None)
+
+
+async def test_going_back_from_the_question_commits_nothing() -> None:
+    fake = FakeSession(story.START)
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.on_top(BranchModal))
+        await driver.press("escape")
+        await driver.until(lambda: not driver.on_top(BranchModal))
+        assert fake.done == []
+        assert driver.main.jobs.progress is None
+
+
+async def test_branch_is_chosen_beforehand() -> None:
+    fake = FakeSession(story.START)
+    fake.expect("apply", "copy_chown", "diet", True, script=[events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        await driver.press("b")
+        await driver.until(lambda: driver.on_top(BranchModal))
+        await driver.press(*"diet", "enter")
+        await driver.until(lambda: driver.main.destination is not None)
+        await driver.press("a")
+        await driver.until(lambda: fake.done)
+
+
+async def test_a_failing_check_opens_the_checks_and_u_takes_the_phase_back() -> None:
+    fake = FakeSession(story.START)
+    broken = (story.BROKEN_NUMPY,)
+    seen = story.verification(story.COPIED, story.replaced(story.BROKEN_NUMPY))
+    fake.expect(
+        "apply", "copy_chown", NEW, True,
+        script=[
+            lambda: landed(fake, "copy_chown", State.FAILED, broken=broken),
+            lambda: fake.put("copy_chown", verification=seen),
+            events.Verified(seen, broken),
+            events.Finished(False, "1 check fails that passed on the baseline"),
+        ],
+    )  # fmt: skip
+    fake.expect(
+        "rollback", "copy_chown", True,
+        script=[
+            lambda: fake.put("copy_chown", state=State.ROLLED_BACK, commit=None, broken=()),
+            events.Finished(True, "rolled back"),
+        ],
+    )  # fmt: skip
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.on_top(BranchModal))
+        await driver.press("enter")
+        await driver.until(lambda: driver.tab == "checks" and "✔ passed" in driver.page("checks-page"))
+        page = driver.page("checks-page")
+        assert page.index("numpy no longer loads: libscipy_openblas64_ is misaligned") < page.index(
+            "✔ passed"
+        )
+        assert "ELF load command address/offset not" in page
+        assert "✖ 1 copy_chown" in driver.text
+        assert "u takes the phase back" in page
+        await driver.press("u")
+        await driver.until(lambda: len(fake.done) == 2)
+        await driver.until(lambda: "rolled back" in driver.text)
+
+
+async def test_a_failing_build_opens_its_log() -> None:
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect(
+        "apply", "copy_chown", None, True,
+        script=[
+            events.BuildStarted(story.COPIED, Scenario.REBUILD),
+            events.BuildFinished(Outcome.FAILED, 3.0, error="no such file: alembic/"),
+            lambda: fake.put("copy_chown", state=State.FAILED, commit=story.COPIED),
+            events.Finished(False, "the build failed"),
+        ],
+    )  # fmt: skip
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.tab == "build")
+        await driver.until(lambda: "no such file: alembic/" in driver.page("build-page"))
+
+
+async def test_a_refusal_is_said_and_nothing_breaks() -> None:
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect(
+        "apply", "copy_chown", None, True, script=[Refused("backend/Dockerfile has [changes]", "commit them")]
+    )
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(
+            lambda: any("backend/Dockerfile has [changes]" in toast for toast in driver.toasts)
+        )
+        assert driver.main.jobs.running is None
+
+
+async def test_a_defect_in_a_job_is_shown_and_the_screen_lives_on() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a defect")
+
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=[fail])
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: any("ZeroDivisionError: a defect" in toast for toast in driver.toasts))
+        await driver.press("2")
+        assert driver.tab == "why"
+
+
+async def test_rolling_back_in_the_middle_names_what_is_planned_again() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.later = ("effective_cleanup", "strip_symbols")
+    fake.expect("rollback", "copy_chown", True, script=[events.Finished(True, "rolled back")])
+    async with driving(fake) as driver:
+        await driver.choose("copy_chown")
+        await driver.press("u")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        assert all(f"{id}" in " ".join(driver.question.split()) for id in fake.later)
+        await driver.press("s")
+        await driver.until(lambda: not driver.on_top(ChooseModal))
+        assert fake.done == []
+        await driver.press("u")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        await driver.press("u")
+        await driver.until(lambda: fake.done)
+
+
+async def test_rolling_back_the_last_phase_asks_nothing() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("rollback", "strip_symbols", True, script=[events.Finished(True, "rolled back")])
+    async with driving(fake) as driver:
+        await driver.choose("strip_symbols")
+        await driver.press("u")
+        await driver.until(lambda: fake.done)
+
+
+async def test_measure_and_verify_take_the_chosen_commit() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("measure", story.COPIED, script=[events.Finished(True, "measured")])
+    fake.expect("verify", "HEAD", script=[events.Finished(True, "all checks pass")])
+    async with driving(fake) as driver:
+        await driver.choose("copy_chown")
+        await driver.press("m")
+        await driver.until(lambda: calls(fake) == ["measure"] and driver.main.jobs.running is None)
+        await driver.choose("drop_compileall")
+        await driver.press("v")
+        await driver.until(lambda: calls(fake) == ["measure", "verify"])
+
+
+async def test_skip_and_take_up_again() -> None:
+    fake = FakeSession(story.START)
+    fake.expect("skip", "copy_chown", True)
+    fake.expect("skip", "copy_chown", False)
+    async with driving(fake) as driver:
+        await driver.press("s")
+        await driver.until(lambda: "– 1 copy_chown" in driver.text)
+        assert "skipped" in driver.text
+        await driver.press("s")
+        await driver.until(lambda: "▶ 1 copy_chown" in driver.text)
+
+
+async def test_space_leaves_a_file_out_and_takes_it_in() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("tick", "add_ci_variant", "backend/Dockerfile.ci", False)
+    fake.expect("tick", "add_ci_variant", "backend/Dockerfile.ci", True)
+    async with driving(fake) as driver:
+        await driver.choose("add_ci_variant")
+        assert "☑ backend/Dockerfile.ci" in driver.text
+        assert "☐ backend/requirements-ci.txt" in driver.text
+        await driver.press("space")
+        await driver.until(lambda: "☐ backend/Dockerfile.ci" in driver.text)
+        await driver.press("space")
+        await driver.until(lambda: "☑ backend/Dockerfile.ci" in driver.text)
+
+
+async def test_the_last_file_stays() -> None:
+    fake = FakeSession(story.START)
+    async with driving(fake) as driver:
+        await driver.press("space")
+        assert driver.toasts == ["a phase needs at least one file; s skips the whole phase"]
+
+
+async def test_an_answer_is_picked() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("pick", "drop_compileall", "bytecode", frozenset({"none"}))
+    fake.expect("pick", "add_ci_variant", "heavy", frozenset({"triton"}))
+    async with driving(fake) as driver:
+        await driver.choose("drop_compileall")
+        await driver.press("2", "enter")
+        assert "◉ __pycache__ of the application only" in driver.text
+        await driver.press("space")
+        await driver.until(lambda: "◉ none: every start compiles again" in driver.text)
+        assert "○ __pycache__ of the application only" in driver.text
+        await driver.press("escape")
+        await driver.choose("add_ci_variant")
+        await driver.until(lambda: "☑ torch 2.4.1  1.14 GB" in driver.text)
+        await driver.press("enter", "space")
+        await driver.until(lambda: "☐ torch 2.4.1  1.14 GB" in driver.text)
+        assert "☑ triton" in driver.text
+
+
+async def test_a_job_can_be_stopped_and_leaves_the_screen_alone() -> None:
+    gate = Gate()
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=[events.Narration("building"), gate])
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.main.query_one(PhaseList).running == "copy_chown")
+        assert "● 1 copy_chown" in driver.text
+        assert "running" in driver.text
+        assert "c stop" in driver.lines[-1]
+        await driver.press("j", "2")
+        assert driver.tab == "why"
+        await driver.press("c")
+        await idle(driver)
+        await driver.until(lambda: any("stopped" in toast for toast in driver.toasts))
+        assert "▶ 1 copy_chown" in driver.text
+
+
+async def test_the_baseline_is_built_when_it_was_never_measured() -> None:
+    gate = Gate()
+    fake = FakeSession(story.FRESH)
+    fake.expect("prepare", script=[
+        events.BuildStarted(story.BASE, Scenario.REBUILD),
+        events.StepStarted("s", "[builder 4/5] RUN pip install -r requirements.txt"),
+        gate,
+        lambda: setattr(fake, "now", story.START),
+        events.Measured(story.BASELINE[0]),
+        events.Finished(True, "the baseline is measured and checked"),
+    ])  # fmt: skip
+    async with driving(fake) as driver:
+        await driver.until(lambda: "building the baseline" in driver.text)
+        assert "s so far, c to stop" in driver.text
+        assert "not measured yet" in driver.lines[0]
+        assert "-RUN chown" in driver.text.replace("- ", "-")
+        gate.open()
+        await idle(driver)
+        await driver.until(lambda: "11.89 GB" in driver.lines[0])
+
+
+async def test_without_an_engine_everything_but_measuring_works() -> None:
+    fake = FakeSession(replace(story.FRESH, branch_decided=True), engine=False)
+    fake.expect("apply", "copy_chown", None, False, script=[events.Finished(True, "committed, not measured")])
+    async with driving(fake) as driver:
+        assert "no engine" in driver.lines[0]
+        assert "install Docker Engine 23 or newer" in driver.text
+        await driver.press("m")
+        assert driver.toasts == ["no engine answers; everything but measuring works"]
+        await driver.press("a")
+        await driver.until(lambda: fake.done)
+
+
+async def test_leaving_at_once_when_nothing_runs() -> None:
+    fake = FakeSession(story.START)
+    async with driving(fake) as driver:
+        await driver.press("q")
+        await driver.until(lambda: driver.app._exit)
+
+
+async def test_leaving_asks_while_a_job_runs() -> None:
+    gate = Gate()
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=[gate, events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.main.jobs.running)
+        await driver.press("q")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        await driver.press("s")
+        await driver.until(lambda: not driver.on_top(ChooseModal))
+        await driver.press("ctrl+q")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        await driver.press("f")
+        await driver.until(lambda: not driver.on_top(ChooseModal))
+        assert not driver.app._exit
+        gate.open()
+        await driver.until(lambda: driver.app._exit)
+
+
+async def test_leaving_can_stop_the_job() -> None:
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=[Gate()])
+    async with driving(fake) as driver:
+        await driver.press("a")
+        await driver.until(lambda: driver.main.jobs.running)
+        await driver.press("q")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        await driver.press("c")
+        await driver.until(lambda: driver.app._exit)
