@@ -48,10 +48,11 @@ def package(line: str) -> str:
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines as pip reads them, numbered: continuations joined, comments and blank lines gone."""
     parts: list[str] = []
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
+    lines = text.lstrip("\ufeff").splitlines()
+    for number, line in enumerate(lines, 1):
         comment = line.lstrip().startswith("#")
         parts.append(line.rstrip("\\") if not comment else "")
-        if comment or not line.endswith("\\"):
+        if comment or not line.endswith("\\") or number == len(lines):
             whole = " ".join(re.sub(r"(^|\s)#.*", "", " ".join(parts)).split())
             if whole:
                 yield number - len(parts) + 1, whole.replace(" --hash=", " \\\n    --hash=")
