@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from dockerfile_parse import DockerfileParser
-from phasewise.model.arguments import json_words, split_flags, split_words
+
+from phasewise.model.arguments import json_words, key_values, split_flags, split_words
 from phasewise.model.instruction import Comment, DockerfileError, Flag, Heredoc, Instruction, Stage, Word
 from phasewise.model.joined import Joined
 from phasewise.model.masking import GAP, Block, Scan
@@ -252,6 +253,8 @@ def _instruction(
         strings = json_words(_command(keyword, joined)) if keyword in EXEC_FORMS else None
     except TypeError as error:
         raise DockerfileError(scan.path, block.line, str(error)) from None
+    if keyword in ("ENV", "LABEL") and (bare := _bare_name(joined.value, scan.escape)):
+        raise DockerfileError(scan.path, block.line, f"{keyword} takes NAME=value, and {bare} has no value")
     begin = joined.place(0) if joined.value else block.content_end
     return Instruction(
         keyword=keyword,
@@ -267,6 +270,10 @@ def _instruction(
         exec_form=None if strings is None else tuple(word.value for word in strings),
         joined=joined,
     )
+
+
+def _bare_name(value: str, escape: str) -> str | None:
+    return next((name for name, given in key_values(value, escape) if given is None), None)
 
 
 def _command(keyword: str, joined: Joined) -> Joined:

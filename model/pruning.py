@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from phasewise.model.joined import Joined
-from phasewise.model.shell_tree import (
+from phasewise.model.shell_nodes import (
     Chain,
     Compound,
     Kind,

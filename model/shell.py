@@ -10,17 +10,8 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Word
 from phasewise.model.joined import Joined
 from phasewise.model.masking import Opener, openers
 from phasewise.model.pruning import Pruner
-from phasewise.model.shell_tree import (
-    Chain,
-    Compound,
-    Negated,
-    Role,
-    Sequence,
-    Simple,
-    Tree,
-    Unsupported,
-    parse,
-)
+from phasewise.model.shell_nodes import Chain, Compound, Negated, Role, Sequence, Simple, Tree
+from phasewise.model.shell_tree import Unsupported, parse
 from phasewise.model.text import Edit, Span
 
 _SHELLS = {"sh", "bash", "dash", "ash"}

@@ -91,6 +91,8 @@ REFUSED = {
     "open second heredoc": ("FROM a\nRUN <<A <<B\nB\nA\n", 2, "<<B never ends"),
     "bad escape": ("# escape=x\nFROM a\n", 1, "escape can be"),
     "escape twice": ("# escape=`\n# escape=`\nFROM a\n", 2, "twice"),
+    "ENV without value": ("FROM a\nENV A=b C\n", 2, "C has no value"),
+    "LABEL without value": ("FROM a\nLABEL A\n", 2, "A has no value"),
     "numbers in JSON": ('FROM a\nCMD ["a", 1]\n', 2, "only strings"),
 }
 
@@ -199,6 +201,9 @@ LINES = st.sampled_from(
         'RUN "<<EOF',
         "RUN `",
         "ARG X=1",
+        "ENV A",
+        "LABEL A=b C",
+        "ENV A b=c \\",
     ]
 )
 ENDINGS = st.sampled_from(["\n", "\n", "\n", "\r\n"])

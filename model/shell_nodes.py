@@ -1,0 +1,140 @@
+"""What shell text consists of: commands, lists, pipelines and compound commands.
+
+All offsets are offsets of characters in the text that was parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a command."""
+
+    value: str
+    """Quotes removed, variables as written."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A simple command."""
+
+    start: int
+    end: int
+    """With the bodies of its heredocs."""
+    stop: int
+    """Without them."""
+    words: tuple[Token, ...]
+    assignments: tuple[tuple[str, str], ...]
+    redirects: tuple[Token, ...]
+    """As written."""
+    inner: tuple[Tree, ...]
+    """What runs in its command and process substitutions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Negated:
+    """`! command`."""
+
+    start: int
+    end: int
+    item: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Items joined by `&&` and `||`."""
+
+    start: int
+    end: int
+    items: tuple[Tree, ...]
+    operators: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Items joined by `|`."""
+
+    start: int
+    end: int
+    items: tuple[Tree, ...]
+
+
+class Role(Enum):
+    """What a part of a compound command is for."""
+
+    CONDITION = "condition"
+    BODY = "body"
+    ELSE = "else"
+    OPTIONAL = "optional"
+    """A body that may be empty: a case's."""
+
+
+class Kind(Enum):
+    """Compound commands, by what remains when their bodies are empty."""
+
+    GROUP = "group"
+    IF = "if"
+    LOOP = "loop"
+    CASE = "case"
+    FUNCTION = "function"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Items separated by `;`, `&` or newlines."""
+
+    start: int
+    end: int
+    items: tuple[Tree, ...]
+    background: tuple[int | None, ...]
+    """For each item, where the `&` behind it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A sequence within a compound command."""
+
+    role: Role
+    start: int
+    """Where its keyword stands: `then`, `elif`, `else`."""
+    follower: int
+    """Where the keyword behind it stands; -1 where there is none."""
+    body: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """`{ }`, `( )`, if, loops, case, functions."""
+
+    start: int
+    end: int
+    kind: Kind
+    parts: tuple[Part, ...]
+    inner: tuple[Tree, ...]
+    """What runs in substitutions of its head or redirects."""
+
+
+Tree = Simple | Negated | Chain | Pipeline | Compound | Sequence
+
+
+def simples(tree: Tree) -> Iterator[Simple]:
+    """All simple commands in it, those in substitutions too."""
+    match tree:
+        case Simple():
+            yield tree
+            for inside in tree.inner:
+                yield from simples(inside)
+        case Negated():
+            yield from simples(tree.item)
+        case Compound():
+            for inside in (*tree.inner, *(part.body for part in tree.parts)):
+                yield from simples(inside)
+        case _:
+            for item in tree.items:
+                yield from simples(item)
