@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from phasewise.model import ci_variant
 from phasewise.model.ci_variant import NoVariant, Production
-from phasewise.model.entry_points import application_starts, tests_of
+from phasewise.model.entry_points import application_starts, suites_of
 from phasewise.model.heavy import Packages
 from phasewise.model.imports import anywhere, at_start
 from phasewise.model.leaving_out import Requirements
@@ -40,7 +40,7 @@ class Situation:
         production = ci_variant.production_of(view)
         builds = view.builds_of(dockerfile)
         consumers = {each.purpose for each in builds}.intersection(ci_variant.CONSUMERS)
-        starts = (*application_starts(view), *(tests_of(view) if Purpose.TEST in consumers else ()))
+        starts = (*application_starts(view), *(suites_of(view) if Purpose.TEST in consumers else ()))
         read = view.files.__getitem__
         always = at_start(starts, view.paths, read)
         variant = ci_variant.variant_path(dockerfile)

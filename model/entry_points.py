@@ -26,10 +26,10 @@ def application_starts(view: RepoView) -> tuple[str, ...]:
     documentation and tools excluded.
     """
     named = [path for instruction in _commands(view) for path in _files(view, instruction)]
-    return tuple(dict.fromkeys(named)) or tuple(sorted(_application(view)))
+    return tuple(dict.fromkeys(named)) or tuple(sorted(set(_application(view))))
 
 
-def tests_of(view: RepoView) -> tuple[str, ...]:
+def suites_of(view: RepoView) -> tuple[str, ...]:
     """The outermost folders `tests` of the build context, and test files that lie elsewhere."""
     found = set()
     for path in _python(view):
@@ -98,7 +98,8 @@ def _application(view: RepoView) -> Iterator[str]:
     depth = 0 if view.target.context == "." else len(PurePosixPath(view.target.context).parts)
     for path in _python(view):
         parts = PurePosixPath(path).parts
-        if not _TESTS.union(_ASIDE).intersection(parts) and not parts[-1].startswith("test_"):
+        is_test = parts[-1] == "conftest.py" or parts[-1].startswith("test_")
+        if not is_test and not _TESTS.union(_ASIDE).intersection(parts):
             yield "/".join(parts[: depth + 1])
 
 
