@@ -28,6 +28,7 @@ from phasewise.migration.work_tree import (
 from phasewise.model.phase import FileEdit
 from phasewise.model.text import decode, encode
 
+_NO_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -245,13 +246,17 @@ class Repository:
     def blame(self, commit: str, path: str) -> str:
         """`git blame --porcelain`, white space ignored, moved lines followed; the rest as the user set it.
 
-        A configured list of ignored revisions that is missing is left out instead of failing.
+        A list of ignored revisions in the user's own settings, which this repository does not have, makes
+        git fail, and cannot be emptied on the command line: then those settings are left out.
+
+        Raises:
+            GitFailed: the path cannot be blamed.
         """
         command = ("blame", "--porcelain", "-w", "-M", self.resolve(commit), "--", path)
         try:
             return self._git.read(*command).text
         except GitFailed:
-            return self._git.read("-c", "blame.ignoreRevsFile=", *command).text
+            return self._git.read(*command, environment=_NO_SETTINGS).text
 
     def outside(self, commits: Iterable[str], tips: Sequence[str]) -> frozenset[str]:
         """Those of `commits` that none of `tips` contains, and what lies between."""

@@ -83,13 +83,20 @@ class GitProcess:
         self.folder = folder
         self._git = Git(str(folder))
 
-    def read(self, *arguments: str, stdin: bytes = b"", ok: Sequence[int] = (0,)) -> Output:
+    def read(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        ok: Sequence[int] = (0,),
+        environment: Mapping[str, str] | None = None,
+    ) -> Output:
         """Runs a command that changes nothing.
 
         Raises:
             GitFailed: it ended with a status that is not in `ok`.
         """
-        return self._run((*_QUIET, *arguments), arguments[0], stdin, ok, {"GIT_OPTIONAL_LOCKS": "0"})
+        unlocked = {"GIT_OPTIONAL_LOCKS": "0", **(environment or {})}
+        return self._run((*_QUIET, *arguments), arguments[0], stdin, ok, unlocked)
 
     def write(
         self,
