@@ -71,8 +71,10 @@ def _checks(
     yield Narration("importing every module that the image has")
     answers, python = _ask(engine, image, _APPLICATION, [_request(info, baseline)], cancel)
     yield from _finished(python)
-    yield Narration("looking at the image's libraries")
-    objects, _ = _ask(engine, image, _OBJECTS, [], cancel, user="0", capabilities=("DAC_READ_SEARCH",))
+    objects = None
+    if python:
+        yield Narration("looking at the image's libraries")
+        objects, _ = _ask(engine, image, _OBJECTS, [], cancel, user="0", capabilities=("DAC_READ_SEARCH",))
     subject = Subject(info, baseline, answers, objects)
     yield from _finished(check_config(subject, owned))
     if answers is not None:
@@ -121,7 +123,7 @@ def _ask(
     user: str | None = None,
     capabilities: Sequence[str] = (),
 ) -> tuple[Any, tuple[CheckResult, ...]]:
-    """A probe's answer, None without Python or when it failed, and the result that tells of the Python itself."""
+    """A probe's answer, None when there is none, and the result on the Python itself; no result without Python."""
     id, title = "python", "Python"
     try:
         answer = probe.run(

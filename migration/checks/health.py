@@ -23,7 +23,10 @@ def check_health(engine: Engine, image: str, subject: Subject, cancel: Cancel) -
         Cancelled: `cancel` was asked; the container is gone.
     """
     if not health_command(subject.info.config):
-        return CheckResult(_ID, _TITLE, Verdict.SKIPPED, "the image has no health check")
+        lost = subject.baseline.passed(_ID)
+        verdict = Verdict.FAILED if lost else Verdict.SKIPPED
+        explanation = "the image has no health check any more" if lost else ""
+        return CheckResult(_ID, _TITLE, verdict, "the image has no health check", explanation)
     if subject.baseline.verification and not subject.baseline.passed(_ID):
         return CheckResult(_ID, _TITLE, Verdict.SKIPPED, "the baseline did not become healthy here")
     found = engine.health(image, cancel=cancel)

@@ -54,6 +54,20 @@ def make_image(engine: Engine, repository: str, tmp_path_factory: pytest.TempPat
     return make
 
 
+# numpy 2.2.6 carries a library that patchelf rewrote and that strip misaligns; psycopg2 is compiled here.
+ENVIRONMENT = """\
+FROM python:3.12
+RUN python3 -m venv /opt/venv \\
+ && /opt/venv/bin/pip install --no-cache-dir --no-compile numpy==2.2.6 idna==3.10 psycopg2==2.9.10
+"""
+
+
+@pytest.fixture(scope="session")
+def environment(make_image: MakeImage) -> str:
+    """An image whose /opt/venv holds numpy, idna and psycopg2."""
+    return make_image("environment", ENVIRONMENT)
+
+
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Writes text files below `folder`, with their folders."""
     for path, text in files.items():

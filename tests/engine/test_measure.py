@@ -7,7 +7,7 @@ import pytest
 
 from phasewise.migration.errors import PhasewiseError
 from phasewise.migration.events import BuildFinished, BuildStarted, Cancel, Event, LogLine, Measured
-from phasewise.migration.images import Engine
+from phasewise.migration.images import REPOSITORY_LABEL, Engine
 from phasewise.migration.measure import measure
 from phasewise.model.measurement import Measurement, Outcome, Scenario
 from phasewise.model.repo import Target
@@ -82,22 +82,26 @@ def test_cold_runs_everything_warm_nothing_and_a_code_change_what_comes_after_it
 def test_a_cold_build_neither_sees_nor_empties_the_users_cache_mounts(
     engine: Engine, tmp_path: Path, repository: str
 ) -> None:
-    mount = f"id=phasewise-test-{uuid.uuid4().hex}"
-    counted = (
-        f"FROM {BASE}\nARG TURN\nRUN --mount=type=cache,target=/c,{mount} echo x >> /c/n; wc -l < /c/n\n"
+    # A mount's id is no part of the cache key, so the command must be new too.
+    name = f"phasewise-test-{uuid.uuid4().hex}"
+    counted = f"echo {name} >> /c/n; wc -l < /c/n"
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {BASE}\nARG TURN\nRUN --mount=type=cache,target=/c,id={name} {counted}\n"
     )
-    (tmp_path / "Dockerfile").write_text(counted)
 
     def by_the_user(turn: int) -> list[str]:
         events = engine.build(
-            tmp_path, tmp_path / "Dockerfile", tag=f"{repository}:counted", arguments={"TURN": str(turn)}
+            tmp_path,
+            tmp_path / "Dockerfile",
+            tag=f"{repository}:counted",
+            arguments={"TURN": str(turn)},
+            labels={REPOSITORY_LABEL: repository},
         )
         return lines(list(events))
 
     assert by_the_user(1) == ["1"]
     assert lines(run(engine, tmp_path, repository, Scenario.COLD)) == ["1"]
     assert by_the_user(2) == ["2"]
-    engine.untag(f"{repository}:counted")
 
 
 def lines(events: list[Event]) -> list[str]:

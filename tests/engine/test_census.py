@@ -1,0 +1,130 @@
+"""The census of real images, against what is known to have been put into them."""
+
+import pytest
+
+from phasewise.migration import census as census_module
+from phasewise.migration.census import take_census
+from phasewise.migration.errors import Cancelled
+from phasewise.migration.events import Cancel
+from phasewise.migration.images import Engine
+from phasewise.model.census import Census
+
+pytestmark = pytest.mark.engine
+
+FULL = """\
+FROM {environment} AS builder
+RUN head -c 5000000 /dev/urandom > /tmp/twice
+FROM python:3.12-slim
+RUN useradd --uid 1234 app
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /tmp/twice /data/twice
+RUN chown app /data/twice
+RUN mkdir -p /app/__pycache__ /opt/venv/lib/python3.12/site-packages/idna/tests \\
+ && head -c 1000 /dev/zero > /app/__pycache__/main.cpython-312.pyc \\
+ && touch /app/main.py && head -c 2000 /dev/zero > /app/main.pyc \\
+ && head -c 3000 /dev/zero > /opt/venv/lib/python3.12/site-packages/idna/tests/data.txt \\
+ && mkdir /data/tests && head -c 3000 /dev/zero > /data/tests/data.txt \\
+ && head -c 4000 /dev/zero > /data/libx.a && ln /data/libx.a /data/liby.a \\
+ && head -c 6000 /dev/zero > /data/fast.h
+USER app
+"""
+WITHOUT_PYTHON = """\
+FROM python:3.12-slim AS source
+FROM scratch
+COPY --from=source /etc/passwd /etc/passwd
+COPY --from=source /var/lib/dpkg/status /var/lib/dpkg/status
+COPY --from=source /bin/dash /bin/dash
+"""
+
+
+@pytest.fixture(scope="module")
+def full_image(make_image, environment: str) -> str:
+    return make_image("census-full", FULL.replace("{environment}", environment))
+
+
+@pytest.fixture(scope="module")
+def full(engine: Engine, full_image: str) -> Census:
+    return take_census(engine, full_image)
+
+
+def test_files_are_counted_by_kind_under_their_directory(full: Census) -> None:
+    assert full.bytecode_bytes["/app"] == 1000
+    assert full.legacy_bytecode_bytes == {"/app": 2000}
+    assert full.header_bytes["/data"] == 6000
+    assert full.static_library_bytes["/data"] == 4000
+
+
+def test_tests_are_those_of_installed_packages(engine: Engine, full: Census, environment: str) -> None:
+    before = take_census(engine, environment)
+    assert full.test_bytes["/opt/venv"] - before.test_bytes["/opt/venv"] == 3000
+    assert "/data" not in full.test_bytes
+
+
+def test_the_walk_leaves_no_trace_in_its_own_figures(full: Census) -> None:
+    assert "/usr/local" not in full.bytecode_bytes
+
+
+def test_bytes_that_a_later_layer_wrote_again_are_known(full: Census) -> None:
+    assert 5_000_000 <= full.duplicated_bytes < 5_500_000
+    assert full.image_bytes == sum(layer.size_bytes for layer in full.layers)
+
+
+def test_distributions_have_their_sizes_imports_and_place(full: Census) -> None:
+    idna = full.distribution("idna")
+    assert idna is not None
+    assert idna.location == "/opt/venv/lib/python3.12/site-packages"
+    assert idna.imports == ("idna",)
+    assert 200_000 < idna.size_bytes < 2_000_000
+    psycopg2 = full.distribution("psycopg2")
+    assert psycopg2 is not None
+    assert psycopg2.imports == ("psycopg2",)
+    assert full.distribution("pip") is not None
+
+
+def test_the_packages_behind_loaded_libraries_are_known(engine: Engine, environment: str) -> None:
+    census = take_census(engine, environment)
+    assert "psycopg2" in census.library_packages["libpq5"]
+    assert "python" in census.library_packages["libssl3"]
+
+
+def test_scripts_users_and_packages_are_listed(full: Census) -> None:
+    [f2py] = [script for script in full.scripts if script.path == "/opt/venv/bin/f2py"]
+    assert f2py.distribution == "numpy"
+    assert f2py.shebang.startswith("/opt/venv/bin/python")
+    assert full.users["app"] == 1234
+    assert full.apt_packages["libc6"] > 10_000_000
+    assert full.strippable_bytes["/opt/venv"] > 0
+
+
+def test_an_image_without_python_is_walked_from_outside(engine: Engine, make_image) -> None:
+    census = take_census(engine, make_image("census-bare", WITHOUT_PYTHON))
+    assert census.note == ""
+    assert census.users["root"] == 0
+    assert "dash" in census.apt_packages
+    assert abs(census.file_bytes - census.image_bytes) < 1000
+    assert not [tag for tag in engine.local_tags() if tag.startswith("phasewise-census")]
+
+
+def test_without_any_python_the_layers_remain(engine: Engine, make_image, monkeypatch) -> None:
+    image = make_image("census-bare", WITHOUT_PYTHON)
+    monkeypatch.setattr(Engine, "local_tags", lambda self: ())
+    census = take_census(engine, image)
+    assert census.note
+    assert census.image_bytes == sum(layer.size_bytes for layer in census.layers)
+    assert census.duplicated_bytes == 0
+
+
+def test_both_ways_of_walking_see_the_same(engine: Engine, full: Census, full_image: str) -> None:
+    outside = census_module._from_outside(engine, engine.inspect(full_image), Cancel())
+    assert outside["bytecode"] == full.bytecode_bytes
+    assert outside["library_packages"] == {name: list(by) for name, by in full.library_packages.items()}
+    assert {entry["name"]: entry["size_bytes"] for entry in outside["distributions"]} == {
+        distribution.name: distribution.size_bytes for distribution in full.distributions
+    }
+
+
+def test_it_can_be_cancelled(engine: Engine) -> None:
+    cancel = Cancel()
+    cancel.ask()
+    with pytest.raises(Cancelled):
+        take_census(engine, "python:3.12-slim", cancel)
