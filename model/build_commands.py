@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import tree_sitter_bash
-from phasewise.model.text import Span
 from tree_sitter import Language, Node, Parser
+
+from phasewise.model.text import Span
 
 _WITH_VALUE = re.compile(
     "-[cfmot]|--(add-host|allow|annotation|attest|build-arg|build-context|builder|cache-from|cache-to|call"
@@ -19,6 +20,7 @@ _WITH_VALUE = re.compile(
 )
 """The options of docker build and docker buildx build whose value is the next word."""
 _TOOLS = ("docker", "podman", "buildx", "buildah")
+_GLOBAL_WITH_VALUE = ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "--builder")
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.S)
 
 
@@ -87,14 +89,12 @@ def _argument(node: Node, script: str) -> Argument:
 
 def build_of(words: list[Argument]) -> BuildCommand | None:
     """The build that a command's words describe; None when they describe none."""
-    names = [word.value.rpartition("/")[2] for word in words]
-    tool = next((index for index, name in enumerate(names[:3]) if name in _TOOLS), None)
-    if tool is None or "build" not in names[tool + 1 : tool + 5] or "compose" in names[tool + 1 :][:1]:
+    verb = verb_of([word.value for word in words])
+    if verb is None or words[verb].value not in ("build", "b", "bud"):
         return None
-    start = names.index("build", tool + 1)
     file, context = None, None
     options: list[tuple[str, str]] = []
-    arguments = iter(words[start + 1 :])
+    arguments = iter(words[verb + 1 :])
     for word in arguments:
         name, equals, value = word.value.partition("=")
         if name in ("-f", "--file"):
@@ -106,7 +106,31 @@ def build_of(words: list[Argument]) -> BuildCommand | None:
             context = word
         else:
             options.append((name, value.strip("\"'")))
-    return BuildCommand(words[start], file, context, tuple(options)) if context else None
+    return BuildCommand(words[verb], file, context, tuple(options)) if context else None
+
+
+def verb_of(argv: Sequence[str]) -> int | None:
+    """Where a docker, podman or buildah command says what it does: `build`, `push`; None for other commands."""
+    names = [word.rpartition("/")[2] for word in argv]
+    start = next((index for index, name in enumerate(names) if not _in_front(name)), len(names))
+    if start == len(names) or names[start] not in _TOOLS:
+        return None
+    arguments = iter(range(start + 1, len(argv)))
+    for index in arguments:
+        if argv[index] in _GLOBAL_WITH_VALUE:
+            next(arguments, None)
+        elif not argv[index].startswith("-") and argv[index] not in ("image", "buildx", "builder"):
+            return index
+    return None
+
+
+def _in_front(word: str) -> bool:
+    """Whether the command proper stands behind this word."""
+    return (
+        word in ("sudo", "env", "time", "exec", "command", "nohup", "nice")
+        or word.startswith("-")
+        or "=" in word
+    )
 
 
 def _value(word: Argument, flag: int) -> Argument:

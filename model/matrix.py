@@ -17,6 +17,7 @@ Combination = Mapping[str, str]
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.S)
 _NAME = re.compile(r"\s*(matrix|env)\.([\w.-]+)\s*(?:\|\|\s*'([^']*)'\s*)?")
 _LITERAL = re.compile(r"\s*'([^']*)'\s*")
+_DEEPEST = 4
 _MOST = 256
 """GitHub allows no more jobs from one matrix."""
 
@@ -108,10 +109,10 @@ def _agree(entry: Combination, one: Combination) -> bool:
     return all(one.get(name) == value for name, value in entry.items())
 
 
-def _flat(name: str, node: Node) -> Combination:
-    """A value under its name; a mapping's parts under `name.part`."""
-    if isinstance(node, MappingNode):
-        return _merged([_flat(f"{name}.{part}", value) for part, value in items(node)])
+def _flat(name: str, node: Node, depth: int = 0) -> Combination:
+    """A value under its name; a mapping's parts under `name.part`. An anchor may lead back into itself."""
+    if isinstance(node, MappingNode) and depth < _DEEPEST:
+        return _merged([_flat(f"{name}.{part}", value, depth + 1) for part, value in items(node)])
     value = text(node)
     return {} if value is None else {name: value}
 

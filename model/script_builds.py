@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
-from phasewise.model.build_commands import Argument, BuildCommand, build_of, script_root, words_of
+from phasewise.model.build_commands import Argument, BuildCommand, build_of, script_root, verb_of, words_of
 from phasewise.model.places import ROOT, is_local, join
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^{}$]*))?\})")
@@ -109,14 +109,10 @@ def image_build(command: ScriptCommand, expand: Expand) -> ImageBuild | None:
 
 def pushed(argv: tuple[str, ...]) -> tuple[str, ...] | None:
     """What a command pushes to a registry, as written; None for a command that pushes nothing."""
-    names = [word.rpartition("/")[2] for word in argv[:4]]
-    for tool in ("docker", "podman", "buildah"):
-        if tool in names:
-            rest = argv[names.index(tool) + 1 :]
-            rest = rest[1:] if rest[:1] == ("image",) else rest
-            if rest[:1] == ("push",):
-                return tuple(word for word in rest[1:] if not word.startswith("-"))
-    return None
+    verb = verb_of(argv)
+    if verb is None or argv[verb] != "push":
+        return None
+    return tuple(word for word in argv[verb + 1 :] if not word.startswith("-"))
 
 
 def composed(argv: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from ruamel.yaml.nodes import Node
 
 from phasewise.model import purpose
-from phasewise.model.build_commands import Argument, build_of
+from phasewise.model.build_commands import Argument, build_of, verb_of
 from phasewise.model.compose import Service
 from phasewise.model.matrix import Combination, Filler, combinations
 from phasewise.model.places import is_local, join
@@ -121,7 +121,9 @@ class _Job:
 
     @cached_property
     def pushed(self) -> list[str]:
-        return [word for argv in self.argvs for word in pushed(argv) or ()]
+        """What the job's commands push, as written; '' where a command does not say."""
+        found = [names for argv in self.argvs if (names := pushed(argv)) is not None]
+        return [word for names in found for word in names or ("",)]
 
     def references(self) -> Iterator[BuildReference]:
         """Each build once, however many combinations of the matrix make it."""
@@ -256,10 +258,16 @@ class _Job:
     def _is_pushed_later(self, tags: Sequence[str]) -> bool:
         """Whether a command of the job pushes, unless it is certain that it pushes another image."""
         if not self.pushed:
-            return any(argv[1:2] == ("push",) for argv in self.argvs if argv[0] == "docker")
-        retags = any("tag" in argv[1:3] for argv in self.argvs if argv[0] in ("docker", "podman", "buildah"))
+            return False
+        verbs = [argv[verb] for argv in self.argvs if (verb := verb_of(argv)) is not None]
+        retags = "tag" in verbs
         ours = {_repository(tag) for tag in tags}
-        return retags or not ours or bool(ours & {_repository(name) for name in self.pushed})
+        return (
+            retags
+            or not ours
+            or "" in self.pushed
+            or bool(ours & {_repository(name) for name in self.pushed})
+        )
 
 
 def _may_build(script: _Script | None, step: Node) -> bool:

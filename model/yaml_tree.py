@@ -18,8 +18,9 @@ def items(node: Node | None) -> Iterator[tuple[str, Node]]:
             yield name, value
 
 
-def _entries(node: Node | None) -> Iterator[tuple[str, Node]]:
-    if not isinstance(node, MappingNode):
+def _entries(node: Node | None, within: tuple[Node, ...] = ()) -> Iterator[tuple[str, Node]]:
+    """The entries with those of the merge keys behind them; `within` are the mappings being merged already."""
+    if not isinstance(node, MappingNode) or any(node is outer for outer in within):
         return
     merged: list[Node] = []
     for key, value in node.value:
@@ -28,7 +29,7 @@ def _entries(node: Node | None) -> Iterator[tuple[str, Node]]:
         else:
             yield str(key.value), value
     for other in merged:
-        yield from _entries(other)
+        yield from _entries(other, (*within, node))
 
 
 def get(node: Node | None, *path: str) -> Node | None:
