@@ -129,23 +129,15 @@ class _Job:
         """Each build once, however many combinations of the matrix make it."""
         if not any(_may_build(self.scripts.get(index), step) for index, step in enumerate(self.steps)):
             return
-        seen: set[tuple[object, ...]] = set()
         known = combinations(get(self.node, "strategy", "matrix"))
-        for index, step in enumerate(self.steps):
-            if not _may_build(self.scripts.get(index), step):
-                continue
-            for combination in known if known is not None else (None,):
-                for reference in self._of_step(index, step, combination):
-                    key = (
-                        reference.where,
-                        reference.line,
-                        reference.dockerfile,
-                        reference.stage,
-                        reference.matrix,
-                    )
-                    if key not in seen:
-                        seen.add(key)
-                        yield reference
+        found = (
+            reference
+            for index, step in enumerate(self.steps)
+            if _may_build(self.scripts.get(index), step)
+            for combination in (known if known is not None else (None,))
+            for reference in self._of_step(index, step, combination)
+        )
+        yield from dict.fromkeys(found)
 
     def _of_step(self, index: int, step: Node, combination: Combination | None) -> Iterator[BuildReference]:
         environment = self._environment(step, combination)
