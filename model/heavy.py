@@ -132,8 +132,8 @@ class Packages:
 
     @classmethod
     def of(cls, names: Collection[str], census: Census | None) -> Packages:
-        """What the census holds; without one, `names` as far as they are known."""
-        if census is None:
+        """What the census holds; without one that looked inside, `names` as far as they are known."""
+        if census is None or not census.distributions:
             needs = {name: tuple(other for other in NEEDS.get(name, ()) if other in names) for name in names}
             return cls(needs, None, {}, {name: (_module(name),) for name in names})
         sizes: dict[str, int] = {}
