@@ -31,6 +31,8 @@ class PhasewiseApp(App[None]):
         self, open_session: Callable[[], Session], clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__()
+        # Keys answer at once: nothing slides into place.
+        self.animation_level = "none"
         self.main = MainScreen(open_session, clock)
         self.failure: PhasewiseError | None = None
         """Why the repository could not be opened."""

@@ -39,7 +39,6 @@ class Driver:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
-        await self.pilot.pause()
 
     async def choose(self, id: str) -> None:
         """Puts the cursor on a phase."""

@@ -143,7 +143,7 @@ async def test_a_failing_check_opens_the_checks_and_u_takes_the_phase_back() -> 
         assert page.index("numpy no longer loads: libscipy_openblas64_ is misaligned") < page.index(
             "✔ passed"
         )
-        assert "ELF load command address/offset not" in page
+        assert "ELF load command" in page
         assert "✖ 1 copy_chown" in driver.text
         assert "u takes the phase back" in page
         await driver.press("u")

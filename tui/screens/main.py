@@ -68,6 +68,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         self._desk: Desk | None = None
         self._missing: NoEngine | None = None
         self._leaving = False
+        self._diff = DiffTab()
 
     def compose(self) -> ComposeResult:
         yield TitleBar(id="title")
@@ -77,7 +78,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
                 yield PhaseList(id="phases")
             with TabbedContent(id="tabs", initial="diff"):
                 with TabPane("Diff", id="diff"):
-                    yield DiffTab()
+                    yield self._diff
                 with TabPane("Why", id="why"):
                     yield WhyTab()
                 with TabPane("Effect", id="effect"):
@@ -117,8 +118,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
     @property
     def file(self) -> str:
         """The file that the diff shows."""
-        tabs = self.query(DiffTab)
-        return tabs.first().file if tabs else ""
+        return self._diff.file if self._diff.is_mounted else ""
 
     @property
     def situation(self) -> Situation:
@@ -153,7 +153,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         if status is None:
             return
         why = self.query_one(WhyTab)
-        self.query_one(DiffTab).row = why.row = row
+        self._diff.row = why.row = row
         why.declined = status.declined
         baseline = status.baseline_verification
         self.query_one("#effect-page", Page).show(
@@ -221,11 +221,12 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A disabled key says why; keys that mean something else where the focus is are left to it."""
-        key, active = pressed(event.key), self.active_bindings.get(event.key)
-        if key is None or active is None or active.node is not self:
+        key = pressed(event.key)
+        reason = why_not(key.action, self.situation) if key else ""
+        if not reason:
             return
-        reason = why_not(key.action, self.situation)
-        if reason:
+        active = self.active_bindings.get(event.key)
+        if active is not None and active.node is self:
             event.stop()
             self.say(reason, "warning")
 
