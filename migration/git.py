@@ -125,8 +125,8 @@ class Repository:
     # Reading ---------------------------------------------------------------------------------------
 
     def head(self) -> str:
-        """The full hash of the commit that HEAD names."""
-        return self._git.read("rev-parse", "--verify", "HEAD^{commit}").text
+        """The full hash of the commit that HEAD names; asked so often that it costs no process."""
+        return self._objects.sha("HEAD") or self.resolve("HEAD")
 
     def branch(self) -> str | None:
         """The current branch; None when HEAD is detached."""
@@ -187,6 +187,8 @@ class Repository:
 
     def _known(self, commit: str) -> str:
         """`resolve`, without asking git about what is a full hash already."""
+        if commit == "HEAD":
+            return self.head()
         return commit if _FULL_HASH.fullmatch(commit) else self.resolve(commit)
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
@@ -218,7 +220,7 @@ class Repository:
 
     def log(self, revision: str = "HEAD", limit: int = 5000) -> tuple[Logged, ...]:
         """The commits that `revision` contains, newest first, at most `limit`."""
-        start = self.resolve(revision)
+        start = self._known(revision)
         known = self._logs.get((start, limit))
         if known is None:
             command = ("log", "-z", f"--max-count={limit}", "--encoding=UTF-8", "--format=%H%n%P%n%B")
@@ -236,7 +238,7 @@ class Repository:
             "-z",
             "--encoding=UTF-8",
             "--format=%H%x00%aN%x00%aI%x00%s",
-            self.resolve(revision),
+            self._known(revision),
             "--",
             _literal(path),
         ).stdout
@@ -252,7 +254,7 @@ class Repository:
         Raises:
             GitFailed: the path cannot be blamed.
         """
-        command = ("blame", "--porcelain", "-w", "-M", self.resolve(commit), "--", path)
+        command = ("blame", "--porcelain", "-w", "-M", self._known(commit), "--", path)
         try:
             return self._git.read(*command).text
         except GitFailed:
@@ -436,7 +438,7 @@ class Repository:
     def changed(self, old: str, new: str) -> dict[str, Entry | None]:
         """The paths that differ between two commits, with what `new` has there."""
         fields = self._git.read(
-            "diff-tree", "-r", "-z", "--no-renames", "--raw", self.resolve(old), self.resolve(new)
+            "diff-tree", "-r", "-z", "--no-renames", "--raw", self._known(old), self._known(new)
         )
         words = fields.fields
         entries: dict[str, Entry | None] = {}
@@ -720,11 +722,11 @@ class Repository:
 
     def note_add(self, commit: str, line: str) -> None:
         """Adds one line to the commit's note."""
-        self.notes.add(self.resolve(commit), line)
+        self.notes.add(self._known(commit), line)
 
     def note_read(self, commit: str) -> tuple[str, ...]:
         """The lines of the commit's note."""
-        return self.notes.read(self.resolve(commit))
+        return self.notes.read(self._known(commit))
 
 
 class _Files(Mapping[str, str]):

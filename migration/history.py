@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,16 +22,19 @@ def commits_of(repository: Repository, path: str, commit: str = "HEAD") -> tuple
     )
 
 
-def introduced(repository: Repository, path: str, commit: str) -> Mapping[int, Provenance]:
+def introduced(
+    repository: Repository, path: str, commit: str, default_tips: Sequence[str] | None = None
+) -> Mapping[int, Provenance]:
     """The commit that brought each line of `path`, as it stands at `commit`, in, by 1-based line.
 
     Lines that a shallow clone knows nothing of are left out; a path that cannot be blamed has none.
+    `default_tips` spares asking again where the default branch stands.
     """
     try:
         lines = read_blame(repository.blame(commit, path), repository.shallow)
     except GitFailed:
         return {}
-    tips = repository.default_tips()
+    tips = repository.default_tips() if default_tips is None else default_tips
     if not tips:
         return lines
     elsewhere = repository.outside({origin.commit for origin in lines.values()}, tips)
@@ -49,14 +52,20 @@ class Introduced(Mapping[tuple[str, int], Provenance]):
 
     def __init__(self, repository: Repository, commit: str) -> None:
         self._repository, self._commit = repository, commit
+        self._tips: Sequence[str] | None = None
         self._files: dict[str, Mapping[int, Provenance]] = {}
 
     def _of(self, path: str) -> Mapping[int, Provenance]:
         if path not in self._files:
             entry = self._repository.entries(self._commit).get(path)
             known = entry is not None and entry.is_regular
-            self._files[path] = introduced(self._repository, path, self._commit) if known else {}
+            self._files[path] = self._blamed(path) if known else {}
         return self._files[path]
+
+    def _blamed(self, path: str) -> Mapping[int, Provenance]:
+        if self._tips is None:
+            self._tips = self._repository.default_tips()
+        return introduced(self._repository, path, self._commit, self._tips)
 
     def __getitem__(self, key: tuple[str, int]) -> Provenance:
         path, line = key

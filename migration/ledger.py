@@ -96,7 +96,10 @@ def standing(log: Iterable[Logged], target: Target) -> Standing:
             undoing[by] = entry
             gone[id] = None
 
-    for commit in reversed([commit for commit in log if len(commit.parents) < 2]):
+    telling = [
+        commit for commit in log if len(commit.parents) < 2 and commit_message.may_tell(commit.message)
+    ]
+    for commit in reversed(telling):
         marks = commit_message.read(commit.message)
         if marks.phase and marks.is_of(target):
             first = first or commit

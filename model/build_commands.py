@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
@@ -51,6 +51,7 @@ def build_commands(script: str) -> tuple[BuildCommand, ...]:
     return tuple(command for command in found if command)
 
 
+@lru_cache(maxsize=256)
 def script_root(script: str) -> Node:
     """The script's syntax tree; its byte offsets are offsets into the text. Expressions are words."""
     masked = _EXPRESSION.sub(lambda match: "X" * len(match[0]), script)
