@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from phasewise.model.census import Census
 from phasewise.model.measurement import CheckResult, Delta, Measurement, Verification
 from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import Target
+
+if TYPE_CHECKING:
+    # Names in annotations only: the terminal UI draws its first frame without the Dockerfile parser.
+    from phasewise.model.repo import Target
 
 
 class State(StrEnum):

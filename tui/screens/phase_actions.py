@@ -11,12 +11,12 @@ from textual.screen import Screen
 
 from phasewise.migration.events import Cancel, Event
 from phasewise.model.measurement import Scenario
-from phasewise.model.repo import Target
 from phasewise.tui import text
 from phasewise.tui.screens.branch_modal import BranchModal, Destination
 from phasewise.tui.screens.choose_modal import ChooseModal
 
 if TYPE_CHECKING:
+    from phasewise.model.repo import Target
     from phasewise.tui.screens.main import MainScreen
 
 _SCENARIOS = (Scenario.COLD, Scenario.WARM, Scenario.CODE_CHANGE)
