@@ -34,7 +34,7 @@ class Elf:
                 self._read_header()
                 self._read_segments()
                 self._read_sections()
-            except (struct.error, IndexError, UnicodeDecodeError) as error:
+            except (struct.error, IndexError, ValueError, OverflowError) as error:
                 raise NotElf(path) from error
             finally:
                 del self._file
@@ -52,8 +52,9 @@ class Elf:
         return any(offset + file_bytes > self._size for offset, _address, file_bytes, _align in self._loads)
 
     def _at(self, offset: int, length: int) -> bytes:
+        """At most the bytes that there are: what a damaged header claims must not be allocated."""
         self._file.seek(offset)
-        return self._file.read(length)
+        return self._file.read(min(length, self._size))
 
     def _read_header(self) -> None:
         start = self._at(0, 64)

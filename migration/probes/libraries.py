@@ -59,7 +59,7 @@ def resolve(root: str, path: str) -> str:
     """Where `path` of the file system bound at `root` lies, its links followed inside of `root`."""
     if not root:
         return path
-    resolved, waiting, links = "", [part for part in path.split("/") if part], 0
+    resolved, waiting, links = "", [part for part in path.split("/") if part not in ("", ".")], 0
     while waiting:
         part = waiting.pop(0)
         if part == "..":

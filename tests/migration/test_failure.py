@@ -15,7 +15,7 @@ EXIT = 'process "/bin/sh -c pip install x" did not complete successfully: exit c
         "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
         "curl: (6) Could not resolve host: astral.sh",
         "dial tcp: lookup registry-1.docker.io: no such host",
-        "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
+        "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
         "WARNING: Retrying ... connection broken by 'NewConnectionError(...)': /simple/x/",
         "error: error sending request for url (https://pypi.org/simple/x/)",
         "toomanyrequests: You have reached your pull rate limit.",

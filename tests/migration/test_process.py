@@ -9,9 +9,15 @@ import pytest
 from phasewise.migration.events import Cancel
 from phasewise.migration.process import Running, capture
 
+CHILD = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(300)
+"""
 PARENT = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)"])
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
 print(child.pid, flush=True)
 child.wait()
 """
@@ -19,7 +25,7 @@ child.wait()
 
 def test_cancelling_ends_a_child_that_ignores_the_first_signal() -> None:
     cancel, printed = Cancel(), b""
-    with Running([sys.executable, "-c", PARENT]) as program:
+    with Running([sys.executable, "-c", PARENT, CHILD]) as program:
         for chunk in program.output(cancel):
             printed += chunk
             if printed.count(b"\n") == 2:

@@ -1,0 +1,96 @@
+"""What a distribution lets one import, and what a file system holds, without an engine."""
+
+from pathlib import Path
+
+import pytest
+from elf_files import write_elf
+
+from phasewise.migration.probes.census import take
+from phasewise.migration.probes.environments import distributions_in, importable, recorded_files
+
+SITE = "opt/venv/lib/python3.12/site-packages"
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["pkg/__init__.py", "pkg/deep/__init__.py", "pkg/mod.py"], ["pkg"]),
+        (["six.py", "six-1.0.dist-info/METADATA", "__pycache__/six.cpython-312.pyc"], ["six"]),
+        (["_yaml.cpython-312-x86_64-linux-gnu.so", "fast.abi3.so"], ["_yaml", "fast"]),
+        (["google/cloud/storage/__init__.py", "google/cloud/storage/a.py"], ["google.cloud.storage"]),
+        (["space/name.py"], ["space.name"]),
+        (["pkg/__init__.py", "tests/__init__.py", "docs/conf.py", "examples/x.py"], ["pkg"]),
+        (["../../../bin/tool", "pkg.libs/libx-1.so", "data/file.txt", "no-name.py"], []),
+    ],
+)
+def test_the_outermost_packages_and_modules_are_imported(files: list[str], names: list[str]) -> None:
+    assert importable(files) == names
+
+
+def install(
+    root: Path, name: str, files: dict[str, int], *, requires: tuple[str, ...] = (), record: bool = True
+) -> None:
+    site = root / SITE
+    for path, size in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_bytes(b"x" * size)
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    lines = [f"Requires-Dist: {line}" for line in requires]
+    (info / "METADATA").write_text(
+        "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *lines]) + "\n"
+    )
+    if record:
+        (info / "RECORD").write_text(
+            "".join(f"{_quoted(path)},sha256=x,{size}\n" for path, size in files.items())
+        )
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if "," in path else path
+
+
+def test_a_record_is_read_with_commas_in_names(tmp_path: Path) -> None:
+    install(tmp_path, "odd", {"odd/__init__.py": 1, "odd/a,b.txt": 2})
+    [distribution] = distributions_in(str(tmp_path / SITE))
+    assert recorded_files(distribution) == ["odd/__init__.py", "odd/a,b.txt"]
+
+
+def test_a_file_system_is_taken_apart(tmp_path: Path) -> None:
+    install(
+        tmp_path,
+        "Big_Package",
+        {"big/__init__.py": 100, "big/tests/data.bin": 50},
+        requires=("small>=1", "x; extra == 'y'"),
+    )
+    install(tmp_path, "small", {"small.py": 7}, record=False)
+    (tmp_path / "opt/venv/pyvenv.cfg").write_text("")
+    cache = tmp_path / SITE / "big" / "__pycache__"
+    cache.mkdir()
+    (cache / "__init__.cpython-312.pyc").write_bytes(b"x" * 30)
+    (tmp_path / SITE / "big" / "__init__.pyc").write_bytes(b"x" * 11)
+    (tmp_path / SITE / "big" / "only.pyc").write_bytes(b"x" * 13)
+    write_elf(tmp_path / SITE / "big" / "fast.so", debug_bytes=400)
+    write_elf(tmp_path / SITE / "big.libs" / "libx.so", debug_bytes=400, misaligned=True)
+    (tmp_path / "opt/venv/bin").mkdir()
+    (tmp_path / "opt/venv/bin/big").write_text("#!/opt/venv/bin/python\n")
+    found = take(str(tmp_path))
+    by_name = {entry["name"]: entry for entry in found["distributions"]}
+    assert by_name["big-package"]["size_bytes"] == 100 + 50 + 30 + 11
+    assert by_name["big-package"]["requires"] == ["small>=1", "x; extra == 'y'"]
+    assert found["bytecode"] == {"/opt/venv": 30}
+    assert found["legacy_bytecode"] == {"/opt/venv": 11}
+    assert found["test"] == {"/opt/venv": 50}
+    assert found["strippable"] == {"/opt/venv": 400}
+    assert found["misaligned"] == [f"/{SITE}/big.libs/libx.so"]
+    assert found["scripts"] == [
+        {"path": "/opt/venv/bin/big", "shebang": "/opt/venv/bin/python", "distribution": ""}
+    ]
+
+
+def test_hard_links_count_once(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "one").write_bytes(b"x" * 10)
+    (root / "two").hardlink_to(root / "one")
+    assert take(str(root))["file_bytes"] == 10
