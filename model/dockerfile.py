@@ -10,7 +10,7 @@ from functools import cached_property
 
 from dockerfile_parse import DockerfileParser
 
-from phasewise.model.arguments import json_words, key_values, split_flags, split_words
+from phasewise.model.arguments import JSON_FORMS, json_words, key_values, split_flags, split_words
 from phasewise.model.instruction import Comment, DockerfileError, Flag, Heredoc, Instruction, Stage, Word
 from phasewise.model.joined import Joined
 from phasewise.model.masking import GAP, Block, Scan
@@ -50,7 +50,6 @@ KEYWORDS = frozenset(
         "WORKDIR",
     }
 )
-EXEC_FORMS = frozenset({"CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD", "HEALTHCHECK"})
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class Dockerfile:
     def variables(self, instruction: Instruction) -> dict[str, str]:
         """ARG and ENV in force when the instruction is reached, before it takes effect itself.
 
-        Both come down from the stages that it inherits, ARG too (seen on 26.1.5). Global ARGs count only
+        Both come down from the stages that it inherits, ARG too (seen with Engine 26.1.5). Global ARGs count only
         where one of those declares them again. An ARG without a value is absent. An ENV that refers to
         something unknown keeps that reference as written: `PATH` is `/venv/bin:$PATH`.
         """
@@ -250,7 +249,7 @@ def _instruction(
     start = gap.end() if gap else len(block.joined.value)
     flags, joined = split_flags(block.joined.part(start, len(block.joined.value)))
     try:
-        strings = json_words(_command(keyword, joined)) if keyword in EXEC_FORMS else None
+        strings = json_words(_command(keyword, joined)) if keyword in JSON_FORMS | {"HEALTHCHECK"} else None
     except TypeError as error:
         raise DockerfileError(scan.path, block.line, str(error)) from None
     if keyword in ("ENV", "LABEL") and (bare := _bare_name(joined.value, scan.escape)):

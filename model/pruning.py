@@ -27,7 +27,12 @@ _IDLE = _TESTS | {"set", "shopt", "cd", "echo", "printf", "export", "exit"}
 _SILENCED = re.compile(r"(>[ \t]*/dev/null|>&\d)$")
 _COMMENT_LINE = re.compile(r"\n[ \t]*#[^\n]*")
 _REST_OF_LINE = re.compile(r"[ \t]*;?[ \t]*(#[^\n]*)?\r?(\n|$)")
-_REST_OF_CONTINUED_LINE = re.compile(r"[ \t]*(&&|\|\||;)?[ \t]*[\\`][ \t]*\r?\n")
+_REST_OF_CONTINUED_LINE = re.compile(
+    r"[ \t]*(?:[\\`][ \t]*\r?\n[ \t]*(?=[&|;]+[ \t]*[\\`]))?(&&|\|\||;)?[ \t]*[\\`][ \t]*\r?\n"
+)
+"""With the connector, which may stand on a line of its own."""
+_SPACER = re.compile(r"[ \t]*[\\`]?[ \t]*\r?\n")
+"""A line that is blank, or has only the continuation character."""
 _TRAILING_COMMENT = re.compile(r"[ \t]+#[^\n]*")
 
 
@@ -107,13 +112,12 @@ class Pruner:
         self._mark(tree.items, gone)
         for first, last in _runs(gone):
             start, end = tree.items[first].start, tree.items[last].end
-            if first == 0:
-                self._cut_front(start, end, tree.items[last + 1].start)
-                continue
-            around = {
-                operator.value for operator in (tree.operators[first - 1], *tree.operators[last : last + 1])
-            }
-            if not self._cut_lines(start, end, alike=len(around) == 1):
+            after = tree.items[last + 1].start if last + 1 < len(gone) else None
+            around = tree.operators[max(first - 1, 0) : last + 1]
+            alike = around[0].value == around[-1].value
+            if after is not None and (first == 0 or (alike and self._leads_line(start, end, after))):
+                self._cut_front(start, end, after)
+            elif not self._cut_lines(start, end, alike=alike):
                 self._cut_behind(tree.items[first - 1].end, end)
         return False
 
@@ -153,11 +157,19 @@ class Pruner:
             self._cut_behind(before, end)
 
     def _joins_next(self, tree: Sequence, first: int, last: int) -> bool:
-        """Whether the separator in front of the run must stay: `a & b; c`, `a; b & c`, or a newline."""
-        between = self.script.value[tree.items[first - 1].end : tree.items[first].start]
-        follows = self.script.value[tree.items[last].end : tree.items[last + 1].start]
+        """Whether the separator in front of the run must stay: `a & b; c`, `a; b & c`, or a line's end."""
         background = tree.background[first - 1] is not None or tree.background[last] is not None
-        return background or ("\n" in between and "\n" not in follows)
+        return background or self._leads_line(
+            tree.items[first].start, tree.items[last].end, tree.items[last + 1].start
+        )
+
+    def _leads_line(self, start: int, end: int, after: int) -> bool:
+        """Whether a line begins with what goes and continues with what stays."""
+        span = self.script.span(start, end)
+        return (
+            self._line_start(span.start) is not None
+            and "\n" not in self.text[span.end : self.script.place(after)]
+        )
 
     def _compound(self, tree: Compound) -> bool:
         if self._any(tree.inner):
@@ -202,7 +214,7 @@ class Pruner:
             self.edits.append(Edit(comments, ""))
 
     def _cut_lines(self, start: int, end: int, *, alike: bool) -> bool:
-        """Takes out whole continued lines where a comment about something else stands above; whether it did.
+        """Takes out the continued lines that hold nothing else, with the comments above; whether it could.
 
         The connector on these lines goes too: the one in front, or the one behind where both are `alike`.
         """
@@ -212,11 +224,11 @@ class Pruner:
         rest = _REST_OF_CONTINUED_LINE.match(self.text, span.end)
         if not rest or head not in ("", "&&", "||") or bool(head) == bool(rest[1]) or not (head or alike):
             return False
-        top = self._top_of_comments(line)
-        above = self.text[:top].rstrip()
-        if not above[above.rfind("\n") + 1 :].lstrip().startswith("#"):
-            return False
-        self.edits.append(Edit(Span(top, rest.end()), ""))
+        top, bottom = self._top_of_comments(line), rest.end()
+        if _SPACER.fullmatch(self.text[self.text.rfind("\n", 0, top - 1) + 1 : top]):
+            spacer = _SPACER.match(self.text, bottom)
+            bottom = spacer.end() if spacer else bottom
+        self.edits.append(Edit(Span(top, bottom), ""))
         return True
 
     def _cut_behind(self, before: int, end: int) -> None:

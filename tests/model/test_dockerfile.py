@@ -4,7 +4,7 @@ import re
 
 import dockerfile as oracle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasewise.model.dockerfile import KEYWORDS, Dockerfile, DockerfileError, Instruction
@@ -219,6 +219,7 @@ def dockerfiles(draw: st.DrawFn) -> str:
     return text if draw(st.booleans()) else text.rstrip("\r\n")
 
 
+@settings(deadline=None)
 @given(dockerfiles())
 def test_generated_files_are_read_as_buildkit_reads_them(text: str) -> None:
     try:
@@ -234,6 +235,7 @@ def test_generated_files_are_read_as_buildkit_reads_them(text: str) -> None:
     check_spans(same_as_oracle(text))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="FROMRUN ab\\`#<EO-\n\r\t\"'$[]{}\ufeff\u2028\udc80", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for source in (text, f"FROM a\n{text}"):

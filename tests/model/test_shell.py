@@ -209,6 +209,22 @@ REMOVALS = {
         "RUN set -eux; \\\n    gone; \\\n    b; \\\n    c\n",
         "RUN set -eux; \\\n    b; \\\n    c\n",
     ),
+    "semicolons on lines of their own": (
+        "RUN set -eux; \\\n\ta \\\n\t\tx \\\n\t; \\\n\t\\\n\tgone \\\n\t\ty \\\n\t; \\\n\t\\\n\tb\n",
+        "RUN set -eux; \\\n\ta \\\n\t\tx \\\n\t; \\\n\t\\\n\tb\n",
+    ),
+    "in front of another on its line": (
+        "RUN a; \\\n    gone; b; \\\n    c\n",
+        "RUN a; \\\n    b; \\\n    c\n",
+    ),
+    "in front of another on its line of a chain": (
+        "RUN a && \\\n    gone && b && \\\n    c\n",
+        "RUN a && \\\n    b && \\\n    c\n",
+    ),
+    "between operators that differ": (
+        "RUN a && \\\n    gone || b && \\\n    c\n",
+        "RUN a || b && \\\n    c\n",
+    ),
     "last semicolon": ("RUN set -eux; \\\n    b; \\\n    gone\n", "RUN set -eux; \\\n    b\n"),
     "last semicolon, closed": ("RUN b; gone;\n", "RUN b;\n"),
     "ignored failure": ("RUN a && gone || true\n", "RUN a || true\n"),

@@ -1,7 +1,7 @@
 """Spans and edits."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasewise.model.text import Edit, OverlappingEdits, Span, apply_edits, decode, encode
@@ -51,11 +51,13 @@ def test_edits_behind_the_end_are_refused() -> None:
         apply_edits("abcdef", [Edit(Span(6, 7), "")])
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_come_back(raw: bytes) -> None:
     assert encode(decode(raw)) == raw
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(0, 100), max_size=8), st.text(max_size=3))
 def test_what_edits_do_not_cover_stays(text: str, cuts: list[int], replacement: str) -> None:
     ends = sorted(min(cut, len(text)) for cut in cuts)
