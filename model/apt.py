@@ -155,8 +155,8 @@ def _list_edits(text: str, apt: AptCommand, written: dict[Span, tuple[str, ...]]
         staying = [index for index in block if written.get(words[index].span, ("",))]
         original = [i for i in block if written.get(words[i].span, (words[i].value,)) == (words[i].value,)]
         if staying and not original:
-            gap = Span(words[block[0] - 1].span.end, words[block[0]].span.start)
-            yield Edit(gap, re.sub(r"\n[ \t]*#[^\n]*", "", gap.of(text)))
+            above = Span(words[block[0] - 1].span.end, words[block[0]].span.start)
+            yield Edit(above, re.sub(r"\n[ \t]*#[^\n]*", "", above.of(text)))
         for index in block:
             word = words[index]
             wanted = written.get(word.span)

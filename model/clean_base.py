@@ -140,7 +140,7 @@ def clean_base(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> str | 
         lines = dockerfile.lines(run.instruction)
         edits.append(drop_instruction(dockerfile, run.instruction))
         last = _last_of_build(dockerfile, run.source)
-        edits.append(insert_after(dockerfile, last, f"\n{lines.of(dockerfile.text)}".replace("\r\n", "\n")))
+        edits.append(insert_after(dockerfile, last, f"\n{lines.of(dockerfile.text)}"))
     return apply_edits(dockerfile.text, edits)
 
 
@@ -194,8 +194,7 @@ def clean_edit(dockerfile: Dockerfile, found: Divided) -> Edit:
 
 def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[str]) -> Iterator[Edit]:
     """Puts the tools at the top of the one heir, or in a stage between the base and several heirs."""
-    newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
-    body = "\n\n".join(chunks).replace("\r\n", "\n").replace("\n", newline)
+    body = "\n\n".join(chunks)
     by_base: dict[int, list[Stage]] = {}
     for heir in heirs:
         by_base.setdefault(heir.base_stage or 0, []).append(heir)
@@ -204,25 +203,25 @@ def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[
         parent = dockerfile.stages[base]
         numbered = any((i.flag("from") or "").isdecimal() for i in dockerfile.instructions)
         if len(siblings) == 1 or parent.name is None or numbered:
-            yield from (_at_the_top(dockerfile, heir, body, newline) for heir in siblings)
+            yield from (_at_the_top(dockerfile, heir, body) for heir in siblings)
             continue
         name = free_name(dockerfile, "builder", "build-base", "build-tools", taken=taken)
         taken.add(name)
         start = dockerfile.lines(siblings[0].instructions[0]).start
-        stage = f"FROM {parent.name} AS {name}{newline}{newline}{body}{newline}{newline}"
+        stage = f"FROM {parent.name} AS {name}\n\n{body}\n\n"
         yield Edit(Span(start, start), stage)
         for heir in siblings:
             span = from_image(dockerfile, heir)
             yield Edit(span, name)
 
 
-def _at_the_top(dockerfile: Dockerfile, heir: Stage, body: str, newline: str) -> Edit:
+def _at_the_top(dockerfile: Dockerfile, heir: Stage, body: str) -> Edit:
     """The tools directly behind FROM, so that nothing that changes more often stands above them."""
     end = dockerfile.lines(heir.instructions[0]).end
-    following = dockerfile.text[end:]
-    gap = "" if not following or following.startswith(("\n", "\r\n")) else newline
-    missing = "" if dockerfile.text[:end].endswith("\n") else newline
-    return Edit(Span(end, end), f"{missing}{newline}{body}{newline}{gap}")
+    text = dockerfile.text
+    gap = "" if text[end:].startswith("\n") or end == len(text) else "\n"
+    missing = "" if text[:end].endswith("\n") else "\n"
+    return Edit(Span(end, end), f"{missing}\n{body}\n{gap}")
 
 
 def from_image(dockerfile: Dockerfile, stage: Stage) -> Span:

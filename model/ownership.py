@@ -11,6 +11,7 @@ from posixpath import join, normpath
 from phasewise.model.apt import edited, is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction
+from phasewise.model.environments import installs
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span, apply_edits
 
@@ -18,6 +19,7 @@ _USER_TOOLS = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"
 _MOVABLE = _USER_TOOLS | {"mkdir", "chown", "chmod", "install", "set"}
 _QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | _USER_TOOLS
 _BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})
+_INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
 _PLAIN = re.compile(r"[\w@./{}$:+-]+")
 
 
@@ -34,7 +36,9 @@ class Recursive:
     written: str
     """The owner or mode as the command has it."""
     paths: tuple[str, ...]
-    """Absolute."""
+    """The directories, absolute, under which it covers whole COPYs and nothing else from a COPY."""
+    left: tuple[str, ...]
+    """The others, as written: they stay recursive."""
     copies: tuple[Instruction, ...]
     """The COPYs before it in its stage whose files it covers wholly."""
 
@@ -96,14 +100,23 @@ def _recursive(
     if not any("R" in option or option == "--recursive" for option in options) or len(operands) < 2:
         return None
     value = _owner(operands[0]) if command.name == "chown" else _mode(operands[0])
-    paths = [_absolute(dockerfile, instruction, word) for word in operands[1:]]
-    if value is None or dockerfile.expand(value, instruction) is None or None in paths:
+    if value is None or dockerfile.expand(value, instruction) is None:
         return None
-    known = tuple(path for path in paths if path)
-    copies = _copies_under(dockerfile, stage, instruction, known)
-    if copies is None:
-        return None
-    return Recursive(instruction, command, command.name, value, operands[0], known, copies)
+    settled: list[str] = []
+    left: list[str] = []
+    copies: dict[int, Instruction] = {}
+    for word in operands[1:]:
+        path = _absolute(dockerfile, instruction, word)
+        found = _copies_under(dockerfile, stage, instruction, path) if path else None
+        if path and found:
+            settled.append(path)
+            copies |= {copy.span.start: copy for copy in found}
+        else:
+            left.append(word)
+    ordered = tuple(copies[start] for start in sorted(copies))
+    return Recursive(
+        instruction, command, command.name, value, operands[0], tuple(settled), tuple(left), ordered
+    )
 
 
 def _owner(word: str) -> str | None:
@@ -138,11 +151,11 @@ def _destination(dockerfile: Dockerfile, copy: Instruction) -> str | None:
 
 
 def _copies_under(
-    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, paths: tuple[str, ...]
+    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, path: str
 ) -> tuple[Instruction, ...] | None:
-    """The COPYs of the stage before `instruction` that lie wholly under `paths`.
+    """The COPYs of the stage before `instruction` that lie wholly under `path`.
 
-    None where some are covered partly, come from an inherited stage, or need numeric ids for `--link`.
+    None where one is covered partly, comes from an inherited stage, or needs numeric ids for `--link`.
     """
     found = []
     for ancestor in dockerfile.lineage(stage):
@@ -150,13 +163,24 @@ def _copies_under(
             if copy.keyword not in ("COPY", "ADD") or copy.span.start > instruction.span.start:
                 continue
             where = _destination(dockerfile, copy)
-            if where is None or any(_within(path, where) and path != where for path in paths):
+            if where is None or (
+                _within(path, where) and path != where and not _goes_beside(dockerfile, copy)
+            ):
                 return None
-            if any(_within(where, path) for path in paths):
+            if _within(where, path):
                 if ancestor is not stage or copy.flag("link") is not None:
                     return None
                 found.append(copy)
     return tuple(found)
+
+
+def _goes_beside(dockerfile: Dockerfile, copy: Instruction) -> bool:
+    """Whether the COPY brings single files into a directory, and nothing into those below it."""
+    *sources, _ = (word.value for word in dockerfile.words(copy))
+    named = [source.rstrip("/").rpartition("/")[2] for source in sources]
+    return bool(named) and all(
+        re.fullmatch(r"[\w*-]+(\.[\w*]+)+|Dockerfile|Pipfile|uv|uvx", name) for name in named
+    )
 
 
 def _user_is_there(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
@@ -239,6 +263,8 @@ def _confined(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> str:
         else:
             plain += _own_directories(dockerfile, stage, change, path)
     commands = []
+    if change.left:
+        commands.append(" ".join([change.flag, "-R", change.written, *change.left]))
     if plain:
         commands.append(" ".join([change.flag, change.written, *dict.fromkeys(plain)]))
     if searched:
@@ -287,8 +313,8 @@ def _made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -
 
 
 def _others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
-    """Whether a RUN of the stage, up to the command, may have left files of its own under `path`."""
-    for instruction in stage.instructions:
+    """Whether a RUN of the stage or below it, up to the command, may have left files under `path`."""
+    for instruction in (i for ancestor in dockerfile.lineage(stage) for i in ancestor.instructions):
         if instruction.span.start > change.instruction.span.start:
             break
         if instruction.keyword != "RUN":
@@ -309,6 +335,11 @@ def _may_write(dockerfile: Dockerfile, instruction: Instruction, command: Comman
         return False
     if command.name in ("mkdir", "chown", "chmod"):
         return False
+    if _INSTALLERS.fullmatch(command.name) or command.argv[1:3] in (("-m", "pip"), ("-m", "venv")):
+        stage = dockerfile.stages[instruction.stage or 0]
+        places = [i.environment for i in installs(dockerfile, stage) if i.instruction is instruction]
+        named = [_absolute(dockerfile, instruction, word) for word in command.argv[1:] if "/" in word]
+        return any(_within(where, path) for where in (*places, *filter(None, named)))
     if command.name == "find" and ("-delete" in command.argv or "rm" in command.argv):
         return False
     if command.name in _BY_ARGUMENT:
@@ -362,13 +393,22 @@ def _moved(dockerfile: Dockerfile, script: Script, first: Instruction, text: str
     comments = dockerfile.text[lines.start : instruction.span.start]
     place = dockerfile.lines(first).start
     newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
-    yield Edit(Span(place, place), f"{comments}{moved}{newline}{newline}")
+    above = dockerfile.text[:place].rstrip(" \t")
+    tight = (
+        not above.endswith(("\n\n", "\r\n\r\n"))
+        and dockerfile.instructions[_index(dockerfile, first) - 1].keyword != "FROM"
+    )
+    yield Edit(Span(place, place), f"{newline if tight else ''}{comments}{moved}{newline}{newline}")
     if whole:
         yield drop_instruction(dockerfile, instruction)
     else:
         yield Edit(
             Span(lines.start, instruction.span.end), _without_users(dockerfile, script, users, text or "")
         )
+
+
+def _index(dockerfile: Dockerfile, instruction: Instruction) -> int:
+    return next(i for i, other in enumerate(dockerfile.instructions) if other is instruction)
 
 
 def _may_come_first(dockerfile: Dockerfile, script: Script, first: Instruction, text: str) -> bool:

@@ -12,13 +12,24 @@ from dataclasses import dataclass, field, replace
 
 from phasewise.model.apt import apt_commands, edited, is_upkeep, rewritten
 from phasewise.model.build_tools import Sorting
-from phasewise.model.clean_base import INSTALLERS, divide_run, free_name, from_image, only_installers
+from phasewise.model.clean_base import (
+    INSTALLERS,
+    divide_run,
+    divided_runs,
+    free_name,
+    from_image,
+    give_tools,
+    heirs_of_tools,
+    installs_more,
+    only_installers,
+)
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_word
 from phasewise.model.environments import SYSTEM, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.runtime_use import Use, named_scripts, runtime_uses, start_text
 from phasewise.model.shell import Command, Script
+from phasewise.model.text import apply_edits
 
 VENV = "/opt/venv"
 _MAKE = f"RUN python -m venv {VENV}\n"
@@ -146,7 +157,26 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
     if environment.is_new:
         tools = [_only_tools_piece(dockerfile, piece) for piece in sides.builder]
         sides.builder.insert(tools.index(False), _Piece(_MAKE))
-    return _written(view, stage, body[:first], body[last + 1 :], sides, environment)
+    text = _written(view, stage, body[:first], body[last + 1 :], sides, environment)
+    return _with_tools_on_top(view, stage, text, [*inherited, *_tools(dockerfile, stage, sorting)])
+
+
+def _tools(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> list[str]:
+    return [found.tools for found in divided_runs(dockerfile, [stage], sorting)]
+
+
+def _with_tools_on_top(view: RepoView, stage: Stage, text: str, tools: Sequence[str]) -> str:
+    """The text in which the stages that install on top of the split one have the tools themselves."""
+    before, after = view.dockerfile, Dockerfile.parse(text, view.target.dockerfile)
+    heirs = [heir for heir in heirs_of_tools(before, view.stage, stage.index) if installs_more(before, heir)]
+    for heir in heirs:
+        if before.user(heir.instructions[-1]) not in ("", "0", "root"):
+            raise CannotSplit(
+                "a stage on top of it installs as somebody else than root", heir.instructions[0].line
+            )
+    shift = len(after.stages) - len(before.stages)
+    moved = [after.stages[heir.index + shift] for heir in heirs]
+    return apply_edits(text, give_tools(after, moved, tools))
 
 
 def _only_tools_piece(dockerfile: Dockerfile, piece: _Piece) -> bool:
@@ -161,6 +191,15 @@ def started_by(view: RepoView) -> Use | None:
         i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions if i.keyword == "RUN"
     ]
     return next(iter(runtime_uses(view, INSTALLERS, runs).values()), None)
+
+
+def copies_tools(stage: Stage) -> bool:
+    """Whether a COPY brings uv or another installer from an image of its own."""
+    return any(
+        instruction.keyword == "COPY" and re.search(r"/(uv|uvx|poetry|pdm)\b", instruction.value)
+        for instruction in stage.instructions
+        if instruction.flag("from")
+    )
 
 
 def _depends_on_place(dockerfile: Dockerfile, instruction: Instruction) -> bool:
@@ -389,7 +428,7 @@ def _place_install(
     if words and environment.is_new:
         whole = dockerfile.lines(instruction)
         text = edited(dockerfile.text, whole, [drop_word(dockerfile.text, word.span) for word in words])
-        piece = replace(piece, text=text.replace("\r\n", "\n"))
+        piece = replace(piece, text=text)
     sides.builder.append(piece)
 
 
@@ -445,8 +484,8 @@ def _piece(dockerfile: Dockerfile, instruction: Instruction) -> _Piece:
     lines = dockerfile.lines(instruction)
     stage = dockerfile.stages[instruction.stage or 0]
     earlier = stage.instructions[stage.instructions.index(instruction) - 1]
-    between = dockerfile.text[dockerfile.lines(earlier).end : lines.start].replace("\r\n", "\n")
-    text = lines.of(dockerfile.text).replace("\r\n", "\n")
+    between = dockerfile.text[dockerfile.lines(earlier).end : lines.start]
+    text = lines.of(dockerfile.text)
     apart = between.strip("\n") and between.strip("\n") + "\n\n"
     return _Piece(
         apart + (text if text.endswith("\n") else text + "\n"),
@@ -491,12 +530,12 @@ def _written(
     copies = "".join(f"COPY --from={builder} {copied} {copied}\n" for copied in environment.copied)
     below = [
         f"{text[start.span.start : image.end]} AS {base}\n",
-        text[dockerfile.lines(start, comments=False).end : head_end].replace("\r\n", "\n"),
+        text[dockerfile.lines(start, comments=False).end : head_end],
         _joined(sides.base, last_of_head),
         f"\n{path}" if path else "",
         "\n",
     ]
-    rest = text[_start_of(dockerfile, tail[0]) : end].replace("\r\n", "\n") if tail else ""
+    rest = text[_start_of(dockerfile, tail[0]) : end] if tail else ""
     written = [
         *([] if inherits else below),
         f"FROM {base} AS {builder}\n{own_path}",
@@ -505,8 +544,7 @@ def _written(
         _joined(sides.runtime),
         rest if rest.startswith("\n") else f"\n{rest}",
     ]
-    newline = "\r\n" if "\r\n" in text else "\n"
-    return text[: start.span.start] + "".join(written).replace("\n", newline) + text[end:]
+    return text[: start.span.start] + "".join(written) + text[end:]
 
 
 def _start_of(dockerfile: Dockerfile, instruction: Instruction) -> int:

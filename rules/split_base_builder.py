@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phasewise.model.apt import installed_and_gone
 from phasewise.model.build_tools import Sorting, sort_packages
 from phasewise.model.clean_base import (
@@ -24,6 +26,7 @@ from phasewise.model.stage_split import (
     CannotSplit,
     build_runs,
     builds_in_place,
+    copies_tools,
     installing_stage,
     split_stage,
     started_by,
@@ -164,6 +167,7 @@ RUN find /opt/venv -name "*.so" -exec strip --strip-unneeded {} + || true
 
 FROM base AS runtime
 ENV PATH="/opt/venv/bin:$PATH"
+
 RUN useradd --uid 10001 tide \
     && mkdir -p uploads \
     && chown tide:tide /app /app/uploads
@@ -243,6 +247,7 @@ RUN python -m venv /opt/venv && /opt/venv/bin/pip install uvicorn
 
 FROM python:3.12-slim
 WORKDIR /app
+
 RUN useradd -m app && \
     chown app:app /app
 
@@ -334,6 +339,18 @@ CMD ["python", "-m", "app"]
 
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """See Rule.propose."""
+        path = view.target.dockerfile
+        text = view.files[path]
+        plain = text.replace("\r\n", "\n")
+        if plain.replace("\n", "\r\n") != text or plain == text:
+            return self._propose(view)
+        answer = self._propose(view.with_edits([FileEdit(path, text, plain)]))
+        if isinstance(answer, Declined):
+            return answer
+        (edit,) = answer.edits
+        return replace(answer, edits=(FileEdit(path, text, (edit.after or "").replace("\n", "\r\n")),))
+
+    def _propose(self, view: RepoView) -> Phase | Declined:
         sorting = _sorting(view)
         if nothing := _nothing_to_do(view, sorting):
             handover = hand_over(view.dockerfile, view.stage)
@@ -413,12 +430,14 @@ def _split(view: RepoView, sorting: Sorting) -> str:
     dockerfile, stage = view.dockerfile, view.stage
     if (run := builds_in_place(dockerfile, stage)) is not None:
         raise CannotSplit("it compiles into the application's own directory", run.line)
+    installing = None if environment_copies(dockerfile, stage) else installing_stage(dockerfile, stage)
     use = started_by(view)
-    if use and installer_runs(dockerfile, dockerfile.lineage(stage)):
+    if use and (
+        installer_runs(dockerfile, dockerfile.lineage(stage)) or (installing and not copies_tools(installing))
+    ):
         raise CannotSplit(
             f"{use.command} installs packages, and {use.evidence.path}:{use.evidence.line} calls it"
         )
-    installing = None if environment_copies(dockerfile, stage) else installing_stage(dockerfile, stage)
     if installing is None:
         text = clean_base(dockerfile, stage, sorting)
         if text is None:

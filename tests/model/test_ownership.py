@@ -1,0 +1,147 @@
+"""Files are copied as their owner, and everything else that chown -R reached still changes hands."""
+
+from __future__ import annotations
+
+import pytest
+
+from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.ownership import hand_over
+
+BUILDER = "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n\n"
+
+
+def after(text: str) -> str | None:
+    dockerfile = Dockerfile.parse(BUILDER + text)
+    done = hand_over(dockerfile, dockerfile.stage(None))
+    if done is None:
+        return None
+    again = Dockerfile.parse(done.text)
+    assert hand_over(again, again.stage(None)) is None
+    return done.text.removeprefix(BUILDER)
+
+
+def stage(*lines: str) -> str:
+    return "\n".join(["FROM python:3.12-slim", *lines, ""])
+
+
+def test_the_user_comes_before_the_copy() -> None:
+    assert after(
+        stage(
+            "WORKDIR /app",
+            "# Only the environment comes over",
+            "COPY --from=builder /opt/venv /opt/venv",
+            "COPY . .",
+            "# Not root",
+            "RUN useradd app && chown -R app:app /opt/venv /app",
+            "USER app",
+        )
+    ) == stage(
+        "WORKDIR /app",
+        "",
+        "# Not root",
+        "RUN useradd app && chown app:app /app",
+        "",
+        "# Only the environment comes over",
+        "COPY --from=builder --chown=app:app /opt/venv /opt/venv",
+        "COPY --chown=app:app . .",
+        "USER app",
+    )
+
+
+def test_directories_that_mkdir_made_stay_writable() -> None:
+    text = after(
+        stage("WORKDIR /app", "COPY . .", "RUN useradd app && mkdir -p logs data/in && chown -R app /app")
+    )
+    assert text
+    assert "COPY --chown=app:root . ." in text
+    assert "mkdir -p logs data/in && chown app /app /app/logs /app/data/in" in text
+
+
+def test_what_another_command_wrote_is_found() -> None:
+    assert after(
+        stage(
+            "WORKDIR /app",
+            "COPY . .",
+            "RUN python manage.py collectstatic",
+            "RUN chown -R www-data:www-data .",
+        )
+    ) == stage(
+        "WORKDIR /app",
+        "COPY --chown=www-data:www-data . .",
+        "RUN python manage.py collectstatic",
+        "RUN find /app ! -user www-data -exec chown -h www-data:www-data {} +",
+    )
+
+
+def test_modes_become_a_flag_too() -> None:
+    assert after(
+        stage(
+            "COPY --from=builder /opt/venv /opt/venv",
+            "RUN chown -R 1000:1000 /opt/venv && chmod -R 755 /opt/venv",
+        )
+    ) == stage("COPY --from=builder --chown=1000:1000 --chmod=755 /opt/venv /opt/venv")
+
+
+def test_symbolic_modes_stay() -> None:
+    assert after(stage("COPY . /app", "RUN chmod -R u+rwX /app")) is None
+
+
+def test_a_chown_replaces_another_owner() -> None:
+    assert after(stage("COPY --chown=1:1 . /app", "RUN chown -R 1000:1000 /app")) == stage(
+        "COPY --chown=1000:1000 . /app"
+    )
+
+
+def test_other_commands_of_the_run_stay_where_they_are() -> None:
+    assert after(
+        stage(
+            "WORKDIR /app",
+            "COPY . .",
+            "RUN chmod +x run.sh && useradd app && chown -R app:app . && ./run.sh init",
+        )
+    ) == stage(
+        "WORKDIR /app",
+        "",
+        "RUN useradd app",
+        "",
+        "COPY --chown=app:app . .",
+        "RUN chmod +x run.sh && chown app:app /app && ./run.sh init",
+    )
+
+
+def test_a_user_made_with_a_later_argument_cannot_move() -> None:
+    assert after(stage("COPY . /app", "ARG NAME=app", "RUN useradd $NAME && chown -R app:app /app")) is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(["WORKDIR /app", "COPY . .", "RUN chown -R 1000:1000 /app/data"], id="partly covered"),
+        pytest.param(["COPY . /app", "RUN chown -R 1000:1000 /data"], id="nothing copied there"),
+        pytest.param(["COPY . /app", "RUN chown 1000:1000 /app"], id="not recursive"),
+        pytest.param(["COPY . /app", "RUN cd /app && chown -R 1000:1000 ."], id="after cd"),
+        pytest.param(["COPY . /app", "RUN chown -R $(id -u) /app"], id="an owner that only the shell knows"),
+        pytest.param(["COPY . /app", "RUN chown -R 1000:1000 /app/*"], id="a glob"),
+        pytest.param(
+            ["COPY . /app", "RUN if true; then chown -R --reference=/etc /app; fi"], id="a reference"
+        ),
+        pytest.param(["COPY --link . /app", "RUN useradd app && chown -R app:app /app"], id="linked"),
+        pytest.param(["RUN chown -R 1000:1000 /app", "COPY . /app"], id="before the copy"),
+    ],
+)
+def test_is_left_alone(lines: list[str]) -> None:
+    assert after(stage(*lines)) is None
+
+
+def test_of_several_paths_only_the_copied_ones_are_replaced() -> None:
+    assert after(stage("COPY . /app", "RUN mkdir /data && chown -R 1000:1000 /app /data")) == stage(
+        "COPY --chown=1000:1000 . /app", "RUN mkdir /data && chown -R 1000:1000 /data"
+    )
+
+
+def test_says_whether_an_environment_is_among_them() -> None:
+    text = stage("COPY --from=builder /opt/venv /opt/venv", "RUN chown -R 1000:1000 /opt/venv")
+    dockerfile = Dockerfile.parse(BUILDER + text)
+    done = hand_over(dockerfile, dockerfile.stage(None))
+    assert done
+    assert done.from_stages

@@ -1,0 +1,378 @@
+"""Splits of many shapes: the text, what is kept and why, what it predicts, and what it refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dockerfile as buildkit
+import pytest
+
+from phasewise.model.census import Census, Layer
+from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.phase import Declined, Phase, Provenance, Risk
+from phasewise.model.repo import RepoView, Target
+from phasewise.rules.split_base_builder import SplitBaseBuilder
+
+CASES = sorted(path for path in Path(__file__).with_name("split_base_builder").iterdir() if path.is_dir())
+RULE = SplitBaseBuilder()
+
+INHERITED = r"""FROM {image} AS base
+RUN apt-get update && apt-get install -y --no-install-recommends {packages} && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+
+FROM base AS {name}
+RUN python -m venv /opt/venv
+COPY requirements.txt .
+RUN /opt/venv/bin/pip install -r requirements.txt
+
+FROM base
+COPY --from={name} /opt/venv /opt/venv
+COPY . .
+{more}
+CMD ["/opt/venv/bin/python", "main.py"]
+"""
+
+
+def view(text: str, stage: str | None = None, census: Census | None = None, **files: str) -> RepoView:
+    texts = {
+        "requirements.txt": "psycopg2\n",
+        **{name.replace("_dot_", "."): text for name, text in files.items()},
+        "Dockerfile": text,
+    }
+    return RepoView(Target("Dockerfile", stage=stage), texts, frozenset(texts), census=census)
+
+
+def inherited(
+    packages: str, *, image: str = "python:3.12-slim", name: str = "builder", more: str = "EXPOSE 80"
+) -> str:
+    return INHERITED.format(image=image, packages=packages, name=name, more=more)
+
+
+def phase(seen: RepoView) -> Phase:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Phase), answer
+    return answer
+
+
+def after(seen: RepoView) -> str:
+    (edit,) = phase(seen).edits
+    assert edit.after
+    return edit.after
+
+
+def reason(seen: RepoView) -> str:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Declined), answer.diff()
+    return answer.reason
+
+
+def installed(text: str, stage: str | None = None) -> str:
+    """The lines of the stage's lineage that install Debian's packages."""
+    dockerfile = Dockerfile.parse(text)
+    return "\n".join(
+        instruction.value
+        for ancestor in dockerfile.lineage(dockerfile.stage(stage))
+        for instruction in ancestor.instructions
+        if "apt-get install" in instruction.value
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_cases(case: Path) -> None:
+    files = {
+        str(path.relative_to(case / "files")): path.read_text()
+        for path in (case / "files").rglob("*")
+        if path.is_file()
+    }
+    files["Dockerfile"] = (case / "before.Dockerfile").read_text()
+    seen = RepoView(Target("Dockerfile"), files, frozenset(files))
+    text = after(seen)
+    assert text == (case / "after.Dockerfile").read_text()
+    assert text == after(seen)
+    assert isinstance(RULE.propose(seen.with_edits(phase(seen).edits), {}), Declined)
+    ours = [(i.keyword, i.line) for i in Dockerfile.parse(text).instructions]
+    assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(text)]
+
+
+@pytest.mark.parametrize("text", [example.before for example in RULE.FIRES], ids=lambda text: str(hash(text)))
+def test_line_endings_are_kept(text: str) -> None:
+    windows = text.replace("\n", "\r\n")
+    assert after(view(windows)) == after(view(text)).replace("\n", "\r\n")
+
+
+class TestPackages:
+    @pytest.mark.parametrize(
+        ("image", "headers", "libraries"),
+        [
+            ("python:3.12-slim", "libssl-dev", "libssl3"),
+            ("python:3.12-slim-bookworm", "libssl-dev", "libssl3"),
+            ("python:3.12-slim-trixie", "libssl-dev", "libssl3t64"),
+            ("python:3.12-slim-bullseye", "libffi-dev", "libffi7"),
+            ("python:3.12-slim-bookworm", "libicu-dev", "libicu72"),
+            ("python:3.12-slim", "default-libmysqlclient-dev", "libmariadb3"),
+        ],
+    )
+    def test_headers_become_the_library_of_the_release(
+        self, image: str, headers: str, libraries: str
+    ) -> None:
+        text = after(view(inherited(f"gcc {headers}", image=image)))
+        assert installed(text).split("--no-install-recommends ")[1].split(" &&")[0] == libraries
+
+    def test_the_release_is_seen_in_the_measured_image(self) -> None:
+        census = Census(1, (), 1, apt_packages={"libssl3t64": 1})
+        assert "libssl3t64" in installed(after(view(inherited("gcc libssl-dev"), census=census)))
+
+    def test_headers_of_an_unknown_library_stay(self) -> None:
+        seen = view(inherited("gcc libicu-dev"))
+        assert "libicu-dev" in installed(after(seen))
+        assert "libicu-dev stays: its library is not known" in phase(seen).why
+
+    def test_a_wheel_with_its_own_library_needs_none(self) -> None:
+        seen = view(inherited("gcc libpq-dev tini"), requirements_dot_txt="psycopg2-binary==2.9.11\n")
+        assert "libpq5" not in installed(after(seen))
+
+    def test_beside_a_driver_from_source_it_does(self) -> None:
+        seen = view(inherited("gcc libpq-dev"), requirements_dot_txt="psycopg2-binary\npsycopg2\n")
+        assert "libpq5" in installed(after(seen))
+
+    def test_openmp_stays_where_it_is_linked(self) -> None:
+        assert "libgomp1" in installed(after(view(inherited("gcc"), requirements_dot_txt="lightgbm\n")))
+
+    def test_fortran_leaves_its_library(self) -> None:
+        assert "libgfortran5" in installed(after(view(inherited("gfortran"))))
+
+    def test_a_library_loaded_without_version_keeps_its_headers(self) -> None:
+        seen = view(inherited("gcc libmagic-dev"), main_dot_py='import ctypes\nctypes.CDLL("libmagic.so")\n')
+        assert "libmagic-dev" in installed(after(seen))
+
+    @pytest.mark.parametrize("package", ["pytensor", "PyMC==5"])
+    def test_a_compiler_that_a_package_calls_stays(self, package: str) -> None:
+        said = reason(view(inherited("g++"), requirements_dot_txt=f"numpy\n{package}\n"))
+        assert "requirements.txt:2" in said
+
+    def test_git_for_gitpython_stays(self) -> None:
+        seen = view(inherited("gcc git"), requirements_dot_txt="GitPython\n")
+        assert "git" in installed(after(seen))
+
+    def test_what_a_health_check_calls_stays_and_the_rest_is_named_as_price(self) -> None:
+        seen = view(inherited("gcc curl wget", more="HEALTHCHECK CMD curl -f http://localhost/"))
+        assert " curl " in installed(after(seen))
+        assert " wget " not in installed(after(seen))
+        assert phase(seen).costs == "wget: no longer at hand in a running container"
+
+    def test_certificates_and_servers_are_no_build_tools(self) -> None:
+        text = installed(after(view(inherited("gcc ca-certificates postgresql-client tini"))))
+        assert "ca-certificates postgresql-client tini" in text
+
+    def test_a_tool_that_a_later_run_calls_stays(self) -> None:
+        seen = view(inherited("gcc git", more="RUN git config --system safe.directory /app"))
+        assert " git " in installed(after(seen))
+
+
+class TestStages:
+    def test_a_name_that_is_taken_is_not_used_again(self) -> None:
+        text = after(
+            view(r"""FROM python:3.12-slim AS base
+RUN apt-get update && apt-get install -y gcc
+FROM base AS development
+RUN pip install psycopg2
+FROM base AS BUILDER
+RUN python -m venv /venv && /venv/bin/pip install psycopg2
+FROM base
+COPY --from=BUILDER /venv /venv
+CMD ["/venv/bin/python"]
+""")
+        )
+        names = [stage.name for stage in Dockerfile.parse(text).stages]
+        assert names == ["base", "build-base", "development", "BUILDER", None]
+
+    def test_a_stage_on_top_of_the_service_gets_the_tools_to_install_with(self) -> None:
+        text = after(
+            view(
+                """FROM python:3.12-slim AS service
+RUN apt-get update && apt-get install -y gcc
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+CMD ["python", "main.py"]
+
+FROM service AS tests
+RUN pip install -r requirements-test.txt
+
+FROM service AS shell
+CMD ["bash"]
+""",
+                stage="service",
+            )
+        )
+        assert "gcc" in installed(text, "tests")
+        assert "gcc" not in installed(text, "service")
+        assert "gcc" not in installed(text, "shell")
+
+    def test_stages_that_have_nothing_to_do_with_it_stay_as_they_are(self) -> None:
+        other = "FROM node:22-slim AS assets\nRUN apt-get update && apt-get install -y g++\nRUN npm ci\n\n"
+        assert after(view(other + inherited("gcc"))).startswith(other)
+
+    def test_numbered_stages_keep_their_numbers(self) -> None:
+        text = """FROM python:3.12-slim AS base
+RUN apt-get update && apt-get install -y gcc
+FROM base
+RUN python -m venv /venv && /venv/bin/pip install psycopg2
+FROM base AS development
+RUN pip install psycopg2
+FROM base
+COPY --from=1 /venv /venv
+CMD ["/venv/bin/python"]
+"""
+        assert len(Dockerfile.parse(after(view(text))).stages) == 4
+
+    def test_one_stage_with_a_numbered_copy_is_not_split(self) -> None:
+        text = "FROM node:22 AS assets\nFROM python:3.12-slim\nRUN apt-get update && apt-get install -y gcc\n"
+        text += "COPY --from=0 /dist /dist\nRUN pip install psycopg2\n"
+        assert "by its number" in reason(view(text))
+
+
+class TestConfiguration:
+    TEXT = r"""# syntax=docker/dockerfile:1
+ARG TAG=3.12-slim
+
+# The service
+FROM --platform=linux/amd64 python:${TAG} AS service
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+LABEL maintainer="us"
+ENV PYTHONUNBUFFERED=1
+ARG PIP_INDEX_URL
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libffi-dev
+
+# ------------------------------------------------------------
+# Packages
+# ------------------------------------------------------------
+
+WORKDIR /srv
+COPY requirements.txt .
+RUN --mount=type=secret,id=netrc,target=/root/.netrc pip install -r requirements.txt
+ENV MODE=production
+EXPOSE 8000
+VOLUME ["/data"]
+STOPSIGNAL SIGINT
+
+# Not root
+RUN useradd --uid 1000 app
+USER app
+COPY --chown=app main.py ./
+HEALTHCHECK --interval=5s CMD ["python", "-c", "pass"]
+ENTRYPOINT ["python"]
+CMD ["main.py"]
+"""
+
+    def test_everything_survives_in_the_final_image(self) -> None:
+        before, split = Dockerfile.parse(self.TEXT), Dockerfile.parse(after(view(self.TEXT)))
+        final = [i for s in split.lineage(split.stage("service")) for i in s.instructions]
+        for instruction in before.stages[0].instructions[1:]:
+            if instruction.keyword in ("RUN", "COPY"):
+                continue
+            assert (instruction.keyword, instruction.value) in {(i.keyword, i.value) for i in final}
+        order = [i.keyword for i in final if i.keyword in ("USER", "HEALTHCHECK", "ENTRYPOINT", "CMD")]
+        assert order == ["USER", "HEALTHCHECK", "ENTRYPOINT", "CMD"]
+
+    def test_directives_comments_and_platform_survive(self) -> None:
+        text = after(view(self.TEXT))
+        assert text.startswith("# syntax=docker/dockerfile:1\nARG TAG=3.12-slim\n\n# The service\n")
+        assert "FROM --platform=linux/amd64 python:${TAG} AS base\n" in text
+        assert "# Packages\n" in text
+        assert "# Not root\nRUN useradd" in text
+
+    def test_the_builder_has_what_the_install_was_given(self) -> None:
+        split = Dockerfile.parse(after(view(self.TEXT)))
+        builder = split.stage("builder")
+        install = next(i for i in builder.instructions if "pip install" in i.value)
+        assert install.flags_named("mount") == ("type=secret,id=netrc,target=/root/.netrc",)
+        assert split.workdir(install) == "/srv"
+        assert split.shell(install) == ("/bin/bash", "-o", "pipefail", "-c")
+        assert any(i.keyword == "ARG" and i.value == "PIP_INDEX_URL" for i in split.stages[0].instructions)
+
+    def test_the_environment_is_on_path_on_both_sides(self) -> None:
+        split = Dockerfile.parse(after(view(self.TEXT)))
+        for name in ("builder", "service"):
+            last = split.stage(name).instructions[-1]
+            assert split.variables(last)["PATH"] == "/opt/venv/bin:$PATH"
+
+
+class TestReport:
+    def test_evidence_has_the_commits_that_brought_the_tools_in(self) -> None:
+        text = inherited("gcc", more="RUN chown -R 1000:1000 /opt/venv")
+        commit = Provenance("c0ffee", "Ada", datetime(2025, 1, 1, tzinfo=UTC), "fix: compilers")
+        seen = RepoView(
+            Target("Dockerfile"),
+            {"Dockerfile": text, "requirements.txt": ""},
+            frozenset({"Dockerfile", "requirements.txt"}),
+            introduced={("Dockerfile", 2): commit},
+        )
+        tools, chown = phase(seen).evidence
+        assert (tools.line, tools.provenance) == (2, commit)
+        assert chown.text == "RUN chown -R 1000:1000 /opt/venv"
+
+    def test_without_a_census_there_is_no_number(self) -> None:
+        assert phase(view(inherited("gcc"))).predicted.image_bytes is None
+
+    def test_the_prediction_is_what_the_census_has(self) -> None:
+        chown = "RUN /bin/sh -c chown -R 1000:1000 /opt/venv # buildkit"
+        census = Census(
+            image_bytes=1000,
+            layers=(Layer("RUN /bin/sh -c apt-get update", 300), Layer(chown, 400)),
+            file_bytes=600,
+            apt_packages={"gcc": 10, "gcc-12": 20, "binutils": 5, "libc6": 100, "curl": 7, "libpq-dev": 3},
+        )
+        text = inherited(
+            "gcc libpq-dev curl", more="RUN chown -R 1000:1000 /opt/venv\nHEALTHCHECK CMD curl x"
+        )
+        assert phase(view(text, census=census)).predicted.image_bytes == -(10 + 20 + 5 + 3 + 400)
+
+    def test_it_must_be_checked(self) -> None:
+        found = phase(view(inherited("gcc libpq-dev")))
+        assert found.risk is Risk.CHECK
+        assert "libpq-dev becomes libpq5" in found.why
+
+    def test_only_owners_have_a_title_of_their_own(self) -> None:
+        text = inherited("tini", more="RUN chown -R 1000:1000 /opt/venv")
+        assert phase(view(text)).title == "Copy files as their owner"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("FROM python:3.12-slim\nRUN apt-get install -y gcc\nCMD python\n", "nothing is built"),
+        (
+            "FROM ubuntu:24.04\nRUN apt-get install -y gcc\nRUN pip install x\n",
+            "where pip installs in ubuntu:24.04",
+        ),
+        (
+            'FROM python:3.12-slim\nSHELL ["pwsh", "-c"]\nRUN apt-get install gcc\n',
+            "line 3 is no shell script that can be read",
+        ),
+        (
+            "FROM python:3.12-slim\nRUN apt-get install -y gcc\nRUN conda install x\nRUN pip install y\n",
+            "line 3: packages are installed with conda",
+        ),
+        (
+            "FROM python:3.12-slim\nRUN apt-get install -y gcc\nCOPY . .\nRUN ./prepare\nRUN pip install y\n",
+            "line 4: whether this belongs to the build or to the service is not certain: ./prepare",
+        ),
+        (
+            "FROM python:3.12-slim\nRUN apt-get install -y gcc\nRUN pip install y\nRUN python setup.py build_ext\n",
+            "line 4: it compiles into the application's own directory",
+        ),
+        (
+            "FROM python:3.12-slim\nRUN apt-get install -y gcc\nRUN pip install -t /a x\nRUN pip install -t /b y\n",
+            "packages are installed into /a and /b",
+        ),
+        (
+            "FROM python:3.12-slim\nRUN apt-get install -y gcc && pip install poetry\nRUN poetry install\n"
+            'CMD ["poetry", "run", "x"]\n',
+            "",
+        ),
+        ('FROM scratch\nCOPY x /\nCMD ["/x"]\n', "no package manager"),
+    ],
+)
+def test_refuses_with_the_reason(text: str, said: str) -> None:
+    assert said in reason(view(text))
