@@ -16,6 +16,7 @@ import posixpath
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -139,6 +140,15 @@ def at_import(body: Iterable[ast.stmt]) -> Iterator[tuple[int, str]]:
             yield from at_import([] if suppressed else node.body)
 
 
+@lru_cache(maxsize=4096)
+def imports_of(text: str) -> tuple[tuple[int, str], ...]:
+    """(line, module) of each import that runs when a file is imported; none when it is not Python."""
+    try:
+        return tuple(at_import(ast.parse(text).body))
+    except (SyntaxError, ValueError):
+        return ()
+
+
 def local_files(module: str, importer: str, paths: Collection[str]) -> list[str]:
     """The files of the repository that run when `importer` imports `module`; none for a package."""
     name = module.lstrip(".")
@@ -164,16 +174,14 @@ def imports(starts: Iterable[str], paths: Collection[str], read: Read) -> Iterat
     packages = {f"{folder}/__init__.py" for path in todo for folder in PurePosixPath(path).parents}
     todo += sorted(packages.intersection(paths).difference(todo))
     seen = set(todo)
+    own = {part.removesuffix(".py") for path in paths for part in path.split("/")}
     for path in todo:
-        try:
-            found = list(at_import(ast.parse(read(path)).body))
-        except (SyntaxError, ValueError):
-            continue
-        for line, module in found:
+        for line, module in imports_of(read(path)):
             yield path, line, module
-            new = [file for file in local_files(module, path, paths) if file not in seen]
-            todo += new
-            seen.update(new)
+            if module.startswith(".") or module.partition(".")[0] in own:
+                new = [file for file in local_files(module, path, paths) if file not in seen]
+                todo += new
+                seen.update(new)
 
 
 def complaints(path: str, read: Read, paths: Collection[str]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,13 +35,10 @@ def at_start(starts: Iterable[str], paths: Collection[str], read: Read) -> dict[
 
 def anywhere(modules: Collection[str], paths: Iterable[str], read: Read) -> dict[str, Use]:
     """The first place in `paths`, in order, that imports each of the top-level `modules`, guarded or not."""
-    if not modules:
-        return {}
-    named = re.compile(r"\b(?:" + "|".join(map(re.escape, modules)) + r")\b")
     found: dict[str, Use] = {}
     for path in sorted(paths):
         text = read(path) if path.endswith(".py") else ""
-        for line, module in _all_imports(text) if named.search(text) else ():
+        for line, module in _all_imports(text) if any(name in text for name in modules) else ():
             top = module.partition(".")[0]
             if top in modules:
                 found.setdefault(top, Use(path, line, module))
@@ -54,7 +50,7 @@ def imported_by_code(code: str) -> frozenset[str]:
     return frozenset(module.partition(".")[0] for _, module in _all_imports(code))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _all_imports(text: str) -> tuple[tuple[int, str], ...]:
     return tuple(_walk(text))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from phasewise.model.text import Edit, Span, apply_edits
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from phasewise.model.text import Edit, Span, apply_edits
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./$][A-Za-z0-9_./${}|' -]*(?<! )")
 
@@ -19,8 +21,9 @@ class YamlRefusal(ValueError):
     """The file cannot be edited as asked without touching something else; the message says why."""
 
 
+@lru_cache(maxsize=64)
 def compose(text: str) -> Node:
-    """The tree of nodes with marks into `text`.
+    """The tree of nodes with marks into `text`, to be read only: it is kept for the next who asks.
 
     Raises:
         YamlRefusal: it is not YAML, or holds no document.
@@ -135,8 +138,9 @@ def add_item_before(text: str, sequence: Node, index: int, lines: tuple[str, ...
     return Edit(Span(start, start), f"{item}{newline}{gap}")
 
 
+@lru_cache(maxsize=64)
 def load(text: str) -> Any:
-    """The plain data of a YAML file. Raises YamlRefusal."""
+    """The plain data of a YAML file, to be read only. Raises YamlRefusal."""
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
