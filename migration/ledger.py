@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from phasewise.migration.git import Logged, Repository
@@ -140,6 +140,16 @@ def measurements(repository: Repository, commit: str, target: Target) -> dict[Sc
     return {measurement.scenario: measurement for measurement in ordered}
 
 
+def variants(repository: Repository, commit: str, paths: Collection[str]) -> dict[str, Measurement]:
+    """The latest measurement of each other Dockerfile among `paths` that was built at `commit`."""
+    found = [
+        (record.dockerfile, record.value)
+        for record in _readable(repository, commit)
+        if record.dockerfile in paths and isinstance(record.value, Measurement)
+    ]
+    return dict(sorted(found, key=lambda pair: pair[1].taken_at))
+
+
 def verification(repository: Repository, commit: str, target: Target) -> Verification | None:
     """The latest verification, or None."""
     found = (record.value for record in _records(repository, commit, target))
@@ -167,11 +177,11 @@ def _record(repository: Repository, commit: str, target: Target, value: Recordab
 
 
 def _records(repository: Repository, commit: str, target: Target) -> Iterator[Record]:
-    for line in repository.note_read(commit):
-        if _is_readable(line):
-            record = from_line(line)
-            if record.is_of(target):
-                yield record
+    return (record for record in _readable(repository, commit) if record.is_of(target))
+
+
+def _readable(repository: Repository, commit: str) -> Iterator[Record]:
+    return (from_line(line) for line in repository.note_read(commit) if _is_readable(line))
 
 
 def _is_readable(line: str) -> bool:

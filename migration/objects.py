@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from git import Git
+
 from phasewise.migration.git_process import GitProcess
 from phasewise.model.text import decode, encode
 
@@ -39,18 +41,25 @@ class Objects:
     def _ask(self, name: str, limit_bytes: int) -> tuple[str | None, bytes | None]:
         """The object's hash, None when it is missing; its bytes, None when they are too many."""
         with self._turn:
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._git.start("cat-file", "--batch")
-            stdin, stdout = self._process.stdin, self._process.stdout
-            stdin.write(encode(name) + b"\n")
-            stdin.flush()
-            header = decode(stdout.readline()).split()
-            if len(header) != 3:
+            header = self._header(name) or self._header(name)
+            if len(header) != 3 or self._process is None:
                 return None, None
-            size = int(header[2])
+            stdout, size = self._process.stdout, int(header[2])
             if size <= limit_bytes:
                 return header[0], stdout.read(size + 1)[:-1]
             remaining = size + 1
             while remaining:
                 remaining -= len(stdout.read(min(remaining, 1 << 20)))
             return header[0], None
+
+    def _header(self, name: str) -> list[str]:
+        """What git answers to a name; nothing when its process has ended: the next question starts another."""
+        if self._process is None:
+            self._process = self._git.start("cat-file", "--batch")
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(encode(name) + b"\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._process = None
+        return decode(answer).split()

@@ -172,6 +172,19 @@ class TestReading:
         head = sandbox.commit(a="1", b="2")
         assert dict(sandbox.open().files(head, ["a", "missing"])) == {"a": "1"}
 
+    def test_the_reader_is_started_again_when_it_was_killed(self, sandbox: Sandbox) -> None:
+        repository = sandbox.open()
+        files = repository.files(sandbox.commit(a="1", b="2"))
+        assert files["a"] == "1"
+        children = Path(f"/proc/self/task/{os.getpid()}/children")
+        if not children.exists():
+            pytest.skip("the system does not list the processes of a process")
+        for child in children.read_text().split():
+            if b"cat-file" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), 9)
+        assert files["b"] == "2"
+        assert repository.head() == sandbox.head()
+
     def test_log(self, sandbox: Sandbox) -> None:
         second = sandbox.commit("second\n\nbody\n\nPhasewise-Phase: x")
         log = sandbox.open().log()
@@ -424,6 +437,19 @@ class TestHooks:
             sandbox.git("log", "-1", "--encoding=UTF-8", "--format=%an%n%B").strip() == "Ada\nGröße\n\n# kept"
         )
 
+    def test_somebody_else_was_faster(self, sandbox: Sandbox) -> None:
+        sandbox.commit(other="x\n")
+        sandbox.hook(
+            "pre-commit",
+            "unset GIT_INDEX_FILE; tree=$(git rev-parse HEAD^{tree})\n"
+            "git update-ref HEAD $(git commit-tree -p HEAD -m theirs $tree)",
+        )
+        before = sandbox.state()
+        with pytest.raises(Refused):
+            sandbox.open().commit([dropped(), edit("new", None, "x\n")], MESSAGE)
+        assert sandbox.git("log", "-1", "--format=%s") == "theirs\n"
+        assert sandbox.state() == before
+
 
 class TestBlockers:
     def test_clean(self, sandbox: Sandbox) -> None:
@@ -630,6 +656,20 @@ class TestRollingBack:
             reverted = repository.revert_in(worktree, commit, "Roll back\n")
             assert reverted
             repository.move_branch(reverted, commit, [])
+        assert sandbox.git("status", "--porcelain") == ""
+
+    def test_with_longer_hashes(self, tmp_path: Path) -> None:
+        sandbox = Sandbox(tmp_path / "sha256")
+        sandbox.root.mkdir()
+        sandbox.git("init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+        sandbox.commit(Dockerfile=DOCKERFILE)
+        repository = sandbox.open()
+        commit = repository.commit([dropped(), edit("new", None, "x\n")], MESSAGE)
+        with repository.worktree(commit) as worktree:
+            reverted = repository.revert_in(worktree, commit, "Roll back\n")
+            assert reverted
+            repository.move_branch(reverted, commit, [])
+        assert not (sandbox.root / "new").exists()
         assert sandbox.git("status", "--porcelain") == ""
 
 
