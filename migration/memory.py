@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Container
 from pathlib import Path
 from types import TracebackType
 
@@ -24,12 +25,14 @@ then every step that writes a large file looks as if it needed as much memory.""
 class PeakMemory:
     """Samples in a thread of its own while its `with` block runs; `bytes` is the largest sum seen.
 
-    All steps that run at one moment are counted together, those of other builds on the engine too.
+    All steps that run at one moment are counted together. Steps that ran before it began are another
+    build's; those that another build starts meanwhile cannot be told apart.
     """
 
     def __init__(self, local: bool, root: Path = ROOT) -> None:
         self._local, self._root = local, root
         self.bytes: int | None = None
+        self._others = frozenset(step_groups(root))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -56,18 +59,22 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._stop.wait(_SAMPLE_SECONDS):
-            held = resident_bytes(self._root)
+            held = resident_bytes(self._root, self._others)
             if held is not None:
                 self.bytes = max(self.bytes or 0, held)
 
 
-def resident_bytes(root: Path = ROOT) -> int | None:
-    """Bytes that all build steps hold now, page cache excluded; None when none runs."""
+def step_groups(root: Path = ROOT) -> dict[Path, str]:
+    """The control groups of the build steps that run now, each with the field that tells its memory."""
+    return {directory: field for group, field in _GROUPS for directory in root.glob(group)}
+
+
+def resident_bytes(root: Path = ROOT, others: Container[Path] = ()) -> int | None:
+    """Bytes that all build steps but `others` hold now, page cache excluded; None when none runs."""
     found = [
         value
-        for group, field in _GROUPS
-        for directory in root.glob(group)
-        if (value := _field(directory / "memory.stat", field)) is not None
+        for directory, field in step_groups(root).items()
+        if directory not in others and (value := _field(directory / "memory.stat", field)) is not None
     ]
     return sum(found) if found else None
 

@@ -15,6 +15,7 @@ def test_version_1_counts_what_is_resident_and_not_the_page_cache(tmp_path: Path
     group(tmp_path, "memory/docker/buildkit/two", "total_rss 20\n")
     group(tmp_path, "memory/docker/another", "total_rss 5000\n")
     assert resident_bytes(tmp_path) == 120
+    assert resident_bytes(tmp_path, {tmp_path / "memory/docker/buildkit/one"}) == 20
 
 
 def test_version_2_counts_anonymous_memory(tmp_path: Path) -> None:
