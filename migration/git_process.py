@@ -37,7 +37,13 @@ _LOCAL = (
 )
 """What a surrounding hook or alias sets for its own repository; it would lead git to the wrong one."""
 
-_QUIET = ("--no-pager", "-c", "core.quotePath=false", "-c", "color.ui=false", "-c", "log.showSignature=false")
+_SETTINGS = (
+    "core.quotePath=false",
+    "color.ui=false",
+    "log.showSignature=false",
+    "core.warnAmbiguousRefs=false",
+)
+_QUIET = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 
 
 class GitFailed(PhasewiseError):

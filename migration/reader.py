@@ -57,6 +57,7 @@ class Reader:
         self._objects = Objects(self.git)
         self.notes = Notes(self.git, common_directory, self._objects)
         self._logs: dict[tuple[str, int], tuple[Logged, ...]] = {}
+        self._changes: dict[str, tuple[str, ...]] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
 
     @property
@@ -235,23 +236,16 @@ class Reader:
 
     def files_of(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The paths that each commit changed against its first parent."""
-        if not commits:
-            return {}
-        words = self.git.read(
-            "diff-tree",
-            "--stdin",
-            "--root",
-            "-r",
-            "-z",
-            "--name-only",
-            "--no-renames",
-            stdin="".join(f"{commit}\n" for commit in commits).encode(),
-        ).fields
-        starts = [*(words.index(commit) for commit in commits), len(words)]
-        return {
-            commit: tuple(words[start + 1 : end])
-            for commit, start, end in zip(commits, starts, starts[1:], strict=False)
-        }
+        unknown = [commit for commit in commits if commit not in self._changes]
+        if unknown:
+            command = ("diff-tree", "--stdin", "--root", "-r", "-z", "--name-only", "--no-renames")
+            words = self.git.read(
+                *command, stdin="".join(f"{commit}\n" for commit in unknown).encode()
+            ).fields
+            starts = [*(words.index(commit) for commit in unknown), len(words)]
+            for commit, start, end in zip(unknown, starts, starts[1:], strict=False):
+                self._changes[commit] = tuple(words[start + 1 : end])
+        return {commit: self._changes[commit] for commit in commits}
 
     def edits_of(self, commit: str) -> tuple[FileEdit, ...]:
         """What a commit did to the text files, against its first parent."""

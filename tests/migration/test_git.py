@@ -185,6 +185,12 @@ class TestReading:
         assert files["b"] == "2"
         assert repository.head() == sandbox.head()
 
+    def test_a_branch_called_head(self, sandbox: Sandbox) -> None:
+        other = sandbox.commit("other")
+        sandbox.git("update-ref", "refs/heads/HEAD", "HEAD~1")
+        repository = sandbox.open()
+        assert {repository.head() for _ in range(3000)} == {other}, "warnings must not fill the pipe"
+
     def test_log(self, sandbox: Sandbox) -> None:
         second = sandbox.commit("second\n\nbody\n\nPhasewise-Phase: x")
         log = sandbox.open().log()
@@ -571,6 +577,20 @@ class TestRollingBack:
         assert sandbox.git("status", "--porcelain", "--", *paths) == ""
         assert "phasewise: roll back" in sandbox.git("reflog", "-1")
         assert sandbox.git("worktree", "list", "--porcelain").count("worktree ") == 1
+
+    def test_line_ends_of_the_work_tree(self, sandbox: Sandbox) -> None:
+        sandbox.git("config", "core.autocrlf", "true")
+        sandbox.git("rm", "--quiet", "--cached", "-r", ".")
+        sandbox.git("reset", "--quiet", "--hard")
+        repository = sandbox.open()
+        commit = repository.commit([dropped()], MESSAGE)
+        with repository.worktree(commit) as worktree:
+            reverted = repository.revert_in(worktree, commit, "Roll back\n")
+            assert reverted
+            repository.move_branch(reverted, commit, [])
+        assert sandbox.text("Dockerfile") == DOCKERFILE
+        assert (sandbox.root / "Dockerfile").read_bytes() == DOCKERFILE.replace("\n", "\r\n").encode()
+        assert sandbox.git("status", "--porcelain") == ""
 
     def test_executable_bits_follow(self, sandbox: Sandbox) -> None:
         repository = sandbox.open()
