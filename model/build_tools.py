@@ -85,16 +85,14 @@ class Sorting:
 
 
 def sort_packages(view: RepoView, leaving: Collection[Instruction] = ()) -> Sorting:
-    """The packages of the target's lineage, sorted; `leaving` are RUNs that will not be in it any more."""
-    installs = tuple(
-        apt
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
-        if (script := Script.of(view.dockerfile, instruction))
-        for apt in apt_commands(script, "install")
-        if not installed_and_gone(script) & set(apt.names)
-    )
+    """The packages of the target's lineage, sorted; `leaving` are RUNs that will not be in it any more.
+
+    Where nothing among them is a build tool or headers, all stay, and no file is looked into.
+    """
+    installs = _installs(view)
     names = tuple(dict.fromkeys(name for apt in installs for name in apt.names))
+    if not any(is_build_tool(name) or is_headers(name) for name in names):
+        return Sorting((), {}, {}, (), (), frozenset(names))
     tools = [name for name in names if is_build_tool(name) or is_downloader(name)]
     headers = [name for name in names if is_headers(name)]
     uses = runtime_uses(view, {command for name in tools for command in commands_of(name)}, leaving)
@@ -123,6 +121,29 @@ def sort_packages(view: RepoView, leaving: Collection[Instruction] = ()) -> Sort
         unsure=tuple(name for name in headers if name not in libraries),
         commands=tuple(apt for apt in installs if set(apt.names) & set(moved)),
         stays=frozenset(staying.union(*(libraries.get(name, ()) for name in moved))),
+    )
+
+
+def tool_commands(view: RepoView) -> frozenset[str]:
+    """The commands of all build tools and downloaders that the target's lineage installs."""
+    return frozenset(
+        command
+        for apt in _installs(view)
+        for name in apt.names
+        if is_build_tool(name) or is_downloader(name)
+        for command in commands_of(name)
+    )
+
+
+def _installs(view: RepoView) -> tuple[AptCommand, ...]:
+    """The installs of the lineage whose packages a layer really holds."""
+    return tuple(
+        apt
+        for stage in view.dockerfile.lineage(view.stage)
+        for instruction in stage.instructions
+        if (script := Script.of(view.dockerfile, instruction))
+        for apt in apt_commands(script, "install")
+        if not installed_and_gone(script) & set(apt.names)
     )
 
 

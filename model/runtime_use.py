@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.phase import Evidence
@@ -13,10 +15,32 @@ from phasewise.model.shell import Script
 
 _STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
 _TOKEN = re.compile(r"[\w.+-]+")
-_STRING = re.compile(r"""(['"])((?:(?!\1)[^\\\n]|\\.)*)\1""")
-_CALLS = re.compile(
-    r"\b(subprocess|os\.(system|popen|exec\w+|spawn\w+)|shutil\.which|pexpect|plumbum|invoke|sh\.)\b"
+_WORDS = frozenset(
+    {"ar", "as", "cc", "cpp", "flex", "go", "ld", "lex", "make", "nm", "opt", "patch", "strip"}
 )
+"""Commands that are words as well: they count only where a command is expected."""
+_COMMAND_PLACE = r"(?:^|[;&|(\[`\"'!]|\bexec\b|\bthen\b|\bdo\b|\bsudo\b)\s*"
+_LEADS = frozenset({"-exec", "-execdir", "xargs", "sudo", "env", "exec", "time", "nice", "timeout"})
+_CALL = re.compile(
+    r"(?:system|popen\w*|run|call|check_\w+|get\w*output|which|spawn\w*|exec\w*|create_subprocess_\w+|local)"
+    r"\(\s*\[?\s*[rf]?$",
+    re.I,
+)
+_LIST = re.compile(r"\[\s*$")
+_CONTEXT = 60
+"""How many characters in front of a string tell whether it is a command."""
+_CALLERS = (
+    "subprocess",
+    "os.system",
+    "os.popen",
+    "os.exec",
+    "os.spawn",
+    "shutil",
+    "pexpect",
+    "plumbum",
+    "invoke",
+)
+_HINTS = {"git": ("git",), "g++": ("torch", "cpp"), "gcc": ("pyximport", "triton", "ffi")}
 _LIBRARIES = {
     "git": re.compile(r"^\s*(import git\b|from git(\.\w+)* import)", re.M),
     "g++": re.compile(r"torch\.compile\(|torch\.utils\.cpp_extension|^\s*import (cppimport|cppyy)\b", re.M),
@@ -26,7 +50,9 @@ _LIBRARIES = {
 _LOADS = re.compile(r"""(?:CDLL|LoadLibrary|dlopen)\(\s*['"](lib[\w+-]+)\.so['"]""")
 _OUTSIDE = re.compile(r"\b(docker|podman|kubectl|nerdctl)\b.*\b(run|exec)\b")
 _PROBE = re.compile(r"^\s*(-\s*)?(command|entrypoint|test|exec|args|startCommand|healthcheck\w*)\b", re.I)
-_RUNNERS = (".yml", ".yaml", ".toml", ".json", "Procfile")
+_RUNNERS = re.compile(
+    r"\.ya?ml$|(^|/)(railway|fly|render|app|apprunner|devcontainer)\.(toml|json)$|(^|/)Procfile$"
+)
 _NOT_SHIPPED = re.compile(
     r"(^|/)(tests?|docs?|\.venv|venv|node_modules|examples?|benchmarks?)/|(^|/)(test_\w+|conftest|noxfile|setup)\.py$"
 )
@@ -88,7 +114,7 @@ def unversioned_loads(view: RepoView) -> dict[str, Use]:
     found: dict[str, Use] = {}
     for path in _code(view):
         text = view.files.get(path, "")
-        for match in _LOADS.finditer(text):
+        for match in _LOADS.finditer(text) if ".so" in text else ():
             evidence = view.evidence(path, text.count("\n", 0, match.start()) + 1)
             found.setdefault(match[1], Use(match[1], evidence))
     return found
@@ -140,15 +166,18 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
     for command in script.commands if script else ():
         if command.name in ("apt-get", "apt", "apt-mark", "dpkg"):
             continue
-        called = {command.name, *(word.rpartition("/")[2] for word in command.argv[1:])}
-        for name in sorted(called & wanted):
+        words = command.argv
+        plain = [word for word in words if word in _LEADS or not word.startswith("-")]
+        led = {word.rpartition("/")[2] for before, word in pairwise(plain) if before in _LEADS}
+        named = {word for word in words if word not in _WORDS} | led | {command.name}
+        for name in sorted(named & wanted):
             yield Use(name, view.evidence(view.dockerfile.path, view.dockerfile.line_of(command.span.start)))
 
 
 def _outside(view: RepoView) -> Iterator[tuple[str, int, str]]:
     """(path, line, text) of what compose files, workflows, manifests and platforms run in the image."""
     for path in sorted(view.paths):
-        if not path.endswith(_RUNNERS) or path.rpartition("/")[2].startswith(("package", "tsconfig")):
+        if not _RUNNERS.search(path):
             continue
         workflow = path.startswith(".github/")
         text = view.files.get(path, "")
@@ -174,15 +203,30 @@ def _with_continuation(lines: list[str], number: int) -> str:
 def _python_uses(view: RepoView, path: str, wanted: frozenset[str]) -> Iterator[Use]:
     text = view.files.get(path, "")
     for command in sorted(_LIBRARIES.keys() & wanted):
-        if match := _LIBRARIES[command].search(text):
+        hinted = any(hint in text for hint in _HINTS[command])
+        if hinted and (match := _LIBRARIES[command].search(text)):
             yield Use(command, view.evidence(path, text.count("\n", 0, match.end()) + 1))
-    if not _CALLS.search(text):
+    if not any(caller in text for caller in _CALLERS):
         return
-    for match in _STRING.finditer(text):
-        first = match[2].split()[:1]
-        if first and (name := first[0].rpartition("/")[2]) in wanted:
-            yield Use(name, view.evidence(path, text.count("\n", 0, match.start()) + 1))
+    for match in _strings(wanted).finditer(text):
+        before = text[max(0, match.start() - _CONTEXT) : match.start()]
+        if _CALL.search(before) or (match[1] not in _WORDS and _LIST.search(before)):
+            yield Use(match[1], view.evidence(path, text.count("\n", 0, match.start()) + 1))
+
+
+@cache
+def _strings(wanted: frozenset[str]) -> re.Pattern[str]:
+    """A string that begins with one of the commands, alone or with arguments."""
+    names = "|".join(map(re.escape, sorted(wanted)))
+    return re.compile(rf"""['"](?:[\w./-]*/)?({names})(?=['"\s])""")
 
 
 def _mentioned(text: str, wanted: frozenset[str]) -> list[str]:
-    return [token for token in dict.fromkeys(_TOKEN.findall(text)) if token in wanted]
+    """Those of `wanted` that a command line names; one that is a word as well, only where a command stands."""
+    tokens = [token for token in dict.fromkeys(_TOKEN.findall(text)) if token in wanted]
+    return [
+        token
+        for token in tokens
+        if token not in _WORDS
+        or re.search(rf"{_COMMAND_PLACE}(?:[\w./-]*/)?{re.escape(token)}(?=[\s\"'\],;)]|$)", text)
+    ]

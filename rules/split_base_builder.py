@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from phasewise.model.apt import installed_and_gone
-from phasewise.model.build_tools import Sorting, sort_packages
+from phasewise.model.build_tools import Sorting, sort_packages, tool_commands
 from phasewise.model.clean_base import (
     clean_base,
     clean_below,
@@ -14,7 +14,7 @@ from phasewise.model.clean_base import (
     relocatable_runs,
     without_purges,
 )
-from phasewise.model.debian import commands_of, is_build_tool
+from phasewise.model.debian import is_build_tool
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.environments import environment_copies
 from phasewise.model.ownership import hand_over
@@ -385,8 +385,7 @@ CMD ["python", "-m", "app"]
 def _sorting(view: RepoView) -> Sorting:
     """The packages of the lineage, as they stand once everything that builds has left it."""
     dockerfile, stage = view.dockerfile, view.stage
-    first = sort_packages(view, [i for s in dockerfile.lineage(stage) for i in s.instructions])
-    lost = {command for package in (*first.moved, *first.used) for command in commands_of(package)}
+    lost = tool_commands(view)
     leaving: list[Instruction] = [found.instruction for found in relocatable_runs(dockerfile, stage, lost)]
     leaving += installer_runs(dockerfile, dockerfile.lineage(stage))
     if not environment_copies(dockerfile, stage):

@@ -7,7 +7,7 @@ import pytest
 from phasewise.model.repo import RepoView, Target
 from phasewise.model.runtime_use import runtime_uses, unversioned_loads
 
-TOOLS = ("curl", "git", "gcc", "g++", "wget")
+TOOLS = ("as", "curl", "git", "gcc", "g++", "go", "make", "strip", "wget")
 
 
 def view(dockerfile: str = "", **files: str) -> RepoView:
@@ -28,6 +28,27 @@ def view(dockerfile: str = "", **files: str) -> RepoView:
             id="HEALTHCHECK",
         ),
         pytest.param(view("RUN git init /data"), "git", "Dockerfile:2", id="a RUN"),
+        pytest.param(view('CMD ["make", "serve"]'), "make", "Dockerfile:2", id="a word, as a command"),
+        pytest.param(
+            view('CMD sh -c "cd /app && make serve"'), "make", "Dockerfile:2", id="a word, in a chain"
+        ),
+        pytest.param(
+            view("RUN true\nRUN find / -name x | xargs -0 strip"),
+            "strip",
+            "Dockerfile:3",
+            id="-exec",
+        ),
+        pytest.param(
+            view(m_dot_py='import subprocess as s\ncmd = [\n  "wget", "-q"]\n'), "wget", "m.py:3", id="a list"
+        ),
+        pytest.param(
+            view(
+                m_dot_py='import asyncio.subprocess\nawait asyncio.create_subprocess_exec("/usr/bin/git", "x")\n'
+            ),
+            "git",
+            "m.py:2",
+            id="asyncio",
+        ),
         pytest.param(
             view(
                 'ENTRYPOINT ["/docker-entrypoint.sh"]',
@@ -109,6 +130,14 @@ def test_is_found(seen: RepoView, command: str, place: str) -> None:
         pytest.param(view(deploy_dot_sh="#!/bin/sh\ngit push\n"), id="a script that nothing starts"),
         pytest.param(view(**{"_dot_github__workflows__ci_dot_yml": "- run: git push\n"}), id="on the runner"),
         pytest.param(view('CMD ["legit", "curl-config"]'), id="part of a name"),
+        pytest.param(
+            view("HEALTHCHECK CMD python -c 'import urllib.request as r; r.x()'"), id="a word in code"
+        ),
+        pytest.param(view("RUN mkdir -p /opt/go /srv/git && rm -rf /tmp/make"), id="a path"),
+        pytest.param(
+            view(m_dot_py='import subprocess\nraise ValueError("make sure that git is there")\n'),
+            id="a message",
+        ),
     ],
 )
 def test_is_not_taken_for_a_use(seen: RepoView) -> None:
