@@ -14,13 +14,17 @@ import docker
 import docker.errors
 import docker.tls
 import docker.utils
+
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.process import capture
 
 BUILDX_NEEDED = (0, 13)
 """The first version with `--progress=rawjson`."""
 
-_TIMEOUT_SECONDS = 120
+_ANSWER_SECONDS = 10
+"""How long an engine has to say its version, before it is taken for unreachable."""
+
+_REQUEST_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,8 @@ def connect(builder: str | None = None) -> Connection:
     buildx = _buildx_version()
     host = str(context["Endpoints"]["docker"]["Host"])
     api = _client(context, host)
-    try:
-        version = api.version()
-    except Exception as error:  # the SDK lets requests', urllib3's and socket errors through
-        raise NoEngine(
-            f"no Docker Engine answers at {host}", "start Docker, or set DOCKER_HOST or `docker context use`"
-        ) from error
+    version = api.version()
+    api.timeout = _REQUEST_SECONDS
     return Connection(
         api, builder or str(context["Name"]), host, _numbers(str(version.get("Version", ""))), buildx
     )
@@ -102,7 +102,7 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _client(context: dict[str, Any], host: str) -> Any:
     try:
-        return docker.APIClient(base_url=host, version="auto", timeout=_TIMEOUT_SECONDS, tls=_tls(context))
+        return docker.APIClient(base_url=host, version="auto", timeout=_ANSWER_SECONDS, tls=_tls(context))
     except Exception as error:  # the SDK lets requests', urllib3's and socket errors through
         raise NoEngine(f"no Docker Engine answers at {host}: {_short(error)}", _hint(host)) from error
 
