@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from phasewise.migration.errors import Cancelled, PhasewiseError
-from phasewise.migration.events import Cancel, Committed, Event, Finished, Measured, Verified
+from phasewise.migration.events import Cancel, Committed, Event, Finished, LogLine, Measured, Verified
 from phasewise.tui.progress import Progress
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class JobRunner:
             self._pass_on(Finished(False, refused.message))
         except Exception as failure:
             error = failure
+            for line in traceback.format_exception(failure):
+                self._pass_on(LogLine("", line))
             self._pass_on(Finished(False, f"{type(failure).__name__}: {failure}"))
         try:
             self._screen.post_message(StatusRead(desk.ask_here(_status)))

@@ -69,7 +69,7 @@ class Progress:
                 self._say("say", f"building {event.commit[:7]}, {event.scenario.value}")
             case events.StepStarted(key, name):
                 self.steps[key] = StepProgress(name, StepState.RUNNING, now)
-                self._say("say", name)
+                self._say("say", " ".join(name.split()))
             case events.StepFinished():
                 self._step_finished(event, now)
             case events.LogLine(_, text):

@@ -27,13 +27,17 @@ def bar(size_bytes: int, largest_bytes: int, cells: int, fill: str = "█") -> s
 
 
 def steps(status: Status) -> list[tuple[str, int, str]]:
-    """(label, bytes, kind) of the baseline, every measured phase, and what is predicted to be left."""
+    """(label, bytes, kind) of the baseline, every measured phase, the image now, and what is predicted."""
     result: list[tuple[str, int, str]] = []
     if status.baseline_measurement and status.baseline_measurement.image_bytes is not None:
         result.append(("baseline", status.baseline_measurement.image_bytes, "measured"))
     for number, row in enumerate(status.rows, 1):
         if row.state in APPLIED and row.measurement and row.measurement.image_bytes is not None:
             result.append((str(number), row.measurement.image_bytes, "failed" if row.broken else "measured"))
+    now = status.current_measurement
+    if now and now.image_bytes is not None and result and result[-1][1] != now.image_bytes:
+        # A phase in the middle was rolled back: no row stands for the image as it is now.
+        result.append(("now", now.image_bytes, "measured"))
     left = _predicted(status.rows)
     if result and left:
         result.append(("plan", max(result[-1][1] + left, 0), "predicted"))
@@ -74,7 +78,7 @@ def layer_lines(layers: Sequence[Layer], cells: int) -> list[Content]:
                 " ",
                 (bar(layer.size_bytes, largest, room).ljust(room), "$text-primary"),
                 " ",
-                text.one_line(instruction(layer.created_by)),
+                text.one_line(instruction(layer.created_by) or "(the base image)"),
             ),
             cells,
         )

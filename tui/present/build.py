@@ -24,6 +24,8 @@ _ENTRIES = {
     "bad": ("✖ ", "$text-error"),
 }
 _BAR_CELLS = 10
+_TAIL = 3
+"""Lines of the log that the panel keeps free below the steps."""
 
 
 def headline(progress: Progress, now: float) -> Content:
@@ -72,17 +74,21 @@ def panel(
     """The last steps and the last lines of the log, as many as fit on `rows`."""
     if progress is None:
         return text.wrapped(advice, cells)
-    tail = 1 if rows < 5 else 3
-    steps = [step_line(step, expected, now, cells) for step in progress.steps.values()]
-    steps = steps[-max(rows - tail - 1, 1) :]
-    log = [entry_line(entry, cells)[0] for entry in list(progress.log)[-(rows - 1 - len(steps)) :]]
-    return [*steps, *log, status_line(progress, advice, now, cells)]
+    room = max(rows - 1, 0)
+    steps = list(progress.steps.values())[-max(room - _TAIL, 0) :] if room > _TAIL else []
+    left = room - len(steps)
+    log = list(progress.log)[-left:] if left else []
+    return [
+        *(step_line(step, expected, now, cells) for step in steps),
+        *(entry_line(entry, cells)[0] for entry in log),
+        status_line(progress, advice, now, cells),
+    ]
 
 
 def step_line(step: StepProgress, expected: Mapping[str, float], now: float, cells: int) -> Content:
     """One step with its time; a running one with a bar where the last build tells how long it takes."""
     glyph, style = _STEPS[step.state]
-    left = text.own((f"{glyph} ", style), text.one_line(step.name))
+    left = text.own((f"{glyph} ", style), _name(step.name))
     if step.state is StepState.CACHED:
         return text.ends(left, Content.styled("cached", "dim"), cells)
     if step.state is not StepState.RUNNING:
@@ -110,7 +116,12 @@ def entry_line(entry: Entry, cells: int) -> list[Content]:
 
 def _doing(progress: Progress) -> str:
     step = progress.running
-    return text.one_line(step.name if step else progress.what)
+    return _name(step.name if step else progress.what)
+
+
+def _name(step: str) -> str:
+    """A step's name on one line; BuildKit keeps the spaces of continuation lines."""
+    return text.one_line(" ".join(step.split()))
 
 
 def _bar(gone: float, expected_seconds: float | None) -> str:

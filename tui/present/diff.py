@@ -181,7 +181,7 @@ def _rule(cells: int) -> Content:
 
 def _endings(edit: FileEdit) -> list[Content]:
     """Says so when only one side ends with a newline: no line would show it."""
-    if edit.before is None or edit.after is None or edit.before.endswith("\n") == edit.after.endswith("\n"):
+    if not edit.before or not edit.after or edit.before.endswith("\n") == edit.after.endswith("\n"):
         return []
     said = "no newline at the end any more" if edit.before.endswith("\n") else "a newline at the end now"
     return [Content.styled(f"\\ {said}", "italic dim")]

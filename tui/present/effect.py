@@ -10,7 +10,7 @@ from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
 from phasewise.tui.present import bars, units
-from phasewise.tui.present.phases import APPLIED
+from phasewise.tui.present.phases import APPLIED, silent_no_op
 
 _TIMES = (
     (Scenario.COLD, "cold build"),
@@ -71,7 +71,7 @@ def _sized(measurements: Sequence[Measurement]) -> int | None:
 
 def _table(status: Status, row: Row, cells: int) -> list[Content]:
     old, new = before(status, row), _all(row.measurement, row.measurements)
-    result = [_size_line(_sized(old), _sized(new), row.delta, cells)]
+    result = [_size_line(_sized(old), _sized(new), silent_no_op(row), cells)]
     for scenario, label in _TIMES:
         one, other = _of(old, scenario), _of(new, scenario)
         if one or other:
@@ -88,12 +88,12 @@ def _table(status: Status, row: Row, cells: int) -> list[Content]:
     return result
 
 
-def _size_line(old: int | None, new: int | None, delta: Delta | None, cells: int) -> Content:
+def _size_line(old: int | None, new: int | None, no_op: bool, cells: int) -> Content:
     change, style = "", ""
     if old is not None and new is not None:
         change = f"{units.signed_size(new - old)}  {units.percent(old, new)}".strip()
         style = "bold $text-success" if new < old else "bold $text-warning" if new > old else "bold"
-    if delta is not None and delta.is_no_op:
+    if no_op:
         change, style = "0 B  no-op ⚠", "bold $text-warning"
     figures = tuple(units.size(side) if side is not None else "–" for side in (old, new))
     return _cells(("image size", *figures, change), ("", "", "bold", style), cells)
@@ -135,7 +135,7 @@ def _widths(cells: int) -> Sequence[int]:
 
 
 def _verdict(row: Row, cells: int) -> list[Content]:
-    if row.delta is None or not row.delta.is_no_op:
+    if not silent_no_op(row):
         return []
     said = (
         "⚠ This phase changed no byte and no build step: it does nothing here. "
@@ -168,7 +168,8 @@ def _exact(status: Status, row: Row, cells: int) -> list[Content]:
 
 
 def _footnote(measurement: Measurement, cells: int) -> list[Content]:
-    build = f"{measurement.scenario.value} build of {measurement.commit[:7]}"
+    kind = measurement.scenario.value
+    build = f"{kind if kind.endswith('build') else f'{kind} build'} of {measurement.commit[:7]}"
     said = f"{build}, {measurement.engine}; unpacked bytes"
     result = text.wrapped(text.plain(said, "dim"), cells)
     return result + (

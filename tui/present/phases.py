@@ -60,16 +60,27 @@ def effect(row: Row) -> Content:
     """What the phase changes: bold when measured, dim and slanted when predicted, else empty."""
     if row.delta is not None and row.state in APPLIED:
         return _measured(row)
+    if row.state in APPLIED and row.measurement and row.measurement.image_bytes is not None:
+        return Content.assemble((units.size(row.measurement.image_bytes), "bold"), " measured")
     predicted = row.phase.predicted.image_bytes if row.phase and row.state not in APPLIED else None
     if predicted is None:
         return Content("")
     return Content.assemble((f"{units.signed_size(predicted)} predicted", "italic dim"))
 
 
+def silent_no_op(row: Row) -> bool:
+    """Whether the phase was meant to change the image and changed no byte and no step of it.
+
+    One that predicts 0 bytes (it adds an image beside this one, say) did what it said.
+    """
+    meant = row.phase is None or row.phase.predicted.image_bytes != 0
+    return row.delta is not None and row.delta.is_no_op and meant
+
+
 def _measured(row: Row) -> Content:
     delta = row.delta
     assert delta is not None
-    if delta.is_no_op:
+    if silent_no_op(row):
         return Content.assemble(("0 B", "bold"), (" no-op ⚠", "bold $text-warning"))
     if delta.image_bytes is None:
         return Content.assemble(("no size", "dim"))

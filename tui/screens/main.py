@@ -342,7 +342,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
             self._show_end(message)
 
     def _show_end(self, message: JobEnded) -> None:
-        """Says how the job ended; what failed is shown with what broke."""
+        """Says what went wrong (the build panel says what went well); what failed is shown with what broke."""
         progress, error = message.progress, message.error
         finished = progress.finished
         summary = finished.summary if finished else "it ended without a word"
@@ -350,8 +350,6 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
             self.say(f"{error.message}\n{error.hint}".strip(), "error")
         elif finished is None or not finished.ok:
             self.say(f"{progress.title}: {summary}", "error")
-        else:
-            self.say(f"{progress.title}: {summary}")
         row = self.status.row(progress.phase) if self.status else None
         if row is not None and row.state is State.FAILED and not progress.stopping:
             self.query_one(PhaseList).choose(row.id)

@@ -1,0 +1,237 @@
+"""From the model to lines: phases, effects, reasons, checks, bars, header, build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import story
+from textual.content import Content
+
+from phasewise.migration import events
+from phasewise.migration.errors import NoEngine
+from phasewise.model.measurement import Delta, Outcome, Scenario
+from phasewise.model.phase import Prediction
+from phasewise.model.repo import Target
+from phasewise.model.status import Row, State
+from phasewise.tui import advice
+from phasewise.tui.present import bars, build, checks, effect, header, image, phases, units, why
+from phasewise.tui.progress import Progress
+from phasewise.tui.screens.phase_actions import branch_name
+
+
+def plain(lines: list[Content]) -> str:
+    return "\n".join(line.plain.rstrip() for line in lines)
+
+
+def test_units() -> None:
+    assert units.exact_bytes(11_890_123_456) == "11 890 123 456 B"
+    assert units.exact_bytes(-1_000) == "−1 000 B"
+    assert [units.signed_seconds(value) for value in (-38.2, 4.1, 0.0)] == ["−38 s", "+4.1 s", "0.0 s"]
+    assert [units.clock(value) for value in (14.9, 723, 3723)] == ["00:14", "12:03", "1:02:03"]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_has_a_glyph_and_a_word_of_its_own(state: State) -> None:
+    mark = phases.mark(replace(story.ROWS[3], state=state))
+    assert len(mark.glyph) == 1
+    assert mark.word == state.value
+    others = [phases.mark_of(other).word for other in State if other is not state]
+    assert mark.word not in others
+
+
+def test_current_is_the_first_proposed_and_running_wins() -> None:
+    assert phases.current(story.ROWS) == "drop_compileall"
+    row = story.ROWS[3]
+    assert phases.mark(row, current=row.id).glyph == "▶"
+    assert phases.mark(row, current=row.id, running=row.id).glyph == "●"
+    assert phases.mark(story.ROWS[0], current="copy_chown").glyph == "✔"
+
+
+def styles(content: Content) -> str:
+    return " ".join(str(span.style) for span in content.spans)
+
+
+def test_effects_predicted_and_measured() -> None:
+    measured, no_op, predicted = (phases.effect(story.ROWS[index]) for index in (0, 1, 3))
+    assert measured.plain == "−5.84 GB measured"
+    assert "bold" in styles(measured)
+    assert no_op.plain == "0 B no-op ⚠"
+    assert predicted.plain == "−410 MB predicted"
+    assert "italic" in styles(predicted)
+    assert "bold" not in styles(predicted)
+    assert phases.effect(story.ROWS[4]).plain == ""
+
+
+def test_a_phase_that_predicts_nothing_is_no_silent_no_op() -> None:
+    meant = replace(story.CLEANUP, predicted=Prediction(0, "another image"))
+    assert not phases.silent_no_op(replace(story.ROWS[1], phase=meant))
+    assert phases.silent_no_op(story.ROWS[1])
+    assert not phases.silent_no_op(replace(story.ROWS[1], delta=Delta(0, None, 0.0, 2)))
+
+
+def test_a_measured_size_without_a_baseline_is_shown_as_it_is() -> None:
+    assert phases.effect(replace(story.ROWS[0], delta=None)).plain == "6.05 GB measured"
+
+
+@pytest.mark.parametrize("cells", [44, 78, 120])
+@pytest.mark.parametrize("row", story.ROWS, ids=lambda row: row.id)
+def test_lines_fill_their_width_exactly(row: Row, cells: int) -> None:
+    mark = phases.mark(row)
+    assert phases.line(row, 1, mark, cells).cell_length == cells
+    assert all(part.cell_length == cells for part in phases.two_lines(row, 1, mark, cells).split("\n"))
+
+
+def test_the_table_before_and_after() -> None:
+    shown = plain(effect.lines(story.MIDWAY, story.ROWS[0], 100))
+    for line in ("image size 11.89 GB 6.05 GB −5.84 GB −49 %", "cold build 98 s ±2.2 60 s ±1.4 −38 s"):
+        assert line in " ".join(shown.split())
+    assert "no measurable change" in next(line for line in shown.split("\n") if line.startswith("warm build"))
+    assert "predicted −5.84 GB   measured −5.84 GB" in shown
+    assert "exactly 11 890 123 456 B → 6 050 405 200 B" in shown
+
+
+def test_a_no_op_is_said_aloud() -> None:
+    assert "changed no byte and no build step" in plain(effect.lines(story.MIDWAY, story.ROWS[1], 120))
+
+
+def test_before_is_the_previous_applied_phase() -> None:
+    assert effect.before(story.MIDWAY, story.ROWS[0]) == story.BASELINE
+    assert effect.before(story.MIDWAY, story.ROWS[1]) == story.AFTER_COPY
+    assert effect.before(story.MIDWAY, story.ROWS[2]) == (story.AFTER_CLEANUP,)
+
+
+def test_no_figure_is_invented() -> None:
+    assert "No figure yet" in plain(effect.lines(story.FRESH, story.FRESH.rows[2], 80))
+    assert "predicted, not measured" in plain(effect.lines(story.MIDWAY, story.ROWS[3], 80))
+
+
+def test_reasons_name_the_commit_the_risk_and_the_price() -> None:
+    shown = plain(why.lines(story.ROWS[3], 100))
+    for said in (
+        "46782a0 “fix: optimize Dockerfile for smaller images”",
+        "2025-11-11 by Nadia Bahr",
+        "not on the default branch",
+        "backend/Dockerfile:5  RUN python -m compileall -b /opt/venv",
+        "Risk     safe",
+        "first import takes 2.6 s",
+    ):
+        assert said in shown.replace("\n         ", " ")
+    assert "Not now: backend/Dockerfile has uncommitted changes" in plain(why.lines(story.ROWS[7], 100))
+
+
+def test_what_broke_comes_first() -> None:
+    shown = plain(checks.lines(story.ROWS[2], None, 100))
+    assert shown.startswith("✖ 2 checks fail that passed on the baseline.")
+    assert shown.index("numpy no longer loads") < shown.index("– skipped") < shown.index("✔ passed")
+    assert "the image declares none" in shown
+
+
+def test_checks_of_the_baseline_stand_in_before_a_phase_is_applied() -> None:
+    baseline = story.MIDWAY.baseline_verification
+    assert plain(checks.lines(story.ROWS[3], baseline, 100)).startswith("7 checks pass on the baseline")
+    assert "Nothing is checked yet." in plain(checks.lines(story.ROWS[3], None, 100))
+
+
+@pytest.mark.parametrize(("value", "drawn"), [(100, "████"), (50, "██"), (53, "██▏"), (1, "▏"), (0, "")])
+def test_a_bar_is_exact_to_an_eighth(value: int, drawn: str) -> None:
+    assert bars.bar(value, 100, 4) == drawn
+
+
+def test_the_image_after_every_step() -> None:
+    assert bars.steps(story.MIDWAY) == [
+        ("baseline", 11_890_123_456, "measured"),
+        ("1", 6_050_405_200, "measured"),
+        ("2", 6_050_405_200, "measured"),
+        ("3", 5_980_000_000, "failed"),
+        ("plan", 5_570_000_000, "predicted"),
+    ]
+    assert bars.steps(story.FRESH) == []
+    back = replace(story.MIDWAY, current_measurement=story.BASELINE[0], rows=story.ROWS[:1])
+    assert [label for label, _, _ in bars.steps(back)] == ["baseline", "1", "now"]
+    assert all(line.cell_length == 46 for line in bars.image_lines(story.MIDWAY, 46))
+
+
+def test_instructions_read_as_in_the_dockerfile() -> None:
+    assert bars.instruction("RUN /bin/sh -c apt-get update # buildkit") == "RUN apt-get update"
+    assert bars.instruction('/bin/sh -c #(nop)  CMD ["a"]') == 'CMD ["a"]'
+    assert bars.instruction("COPY . /app # buildkit") == "COPY . /app"
+
+
+def test_the_image_window_sums_up_what_it_leaves_out() -> None:
+    many = {f"package-{number}": number for number in range(1, 40)}
+    shown = plain(image.lines(story.MIDWAY, replace(story.CENSUS, apt_packages=many), 80))
+    assert f"{sum(range(1, 25))} B" in shown
+    assert "24 others" in shown
+
+
+def test_the_header_shows_where_one_came_from() -> None:
+    assert header.branch(story.MIDWAY, "main") == "⎇ main → docker-diet"
+    assert header.branch(story.MIDWAY, "docker-diet") == "⎇ docker-diet"
+    assert header.branch(replace(story.MIDWAY, branch="HEAD"), "HEAD") == "⎇ detached at c0ffee1"
+
+
+@pytest.mark.parametrize("cells", range(40, 180, 7))
+def test_the_header_never_cuts_the_totals(cells: int) -> None:
+    shown = header.line(story.MIDWAY, Content("docker 26.1.5"), "main", cells)
+    assert shown.cell_length == cells
+    assert shown.plain.endswith("11.89 GB → 5.98 GB  −50 % ")
+
+
+def test_a_branch_is_named_for_the_target() -> None:
+    assert branch_name(story.TARGET) == "phasewise/backend-dockerfile-production"
+    assert branch_name(Target("../ü")) == "phasewise/dockerfile"
+
+
+def test_advice_follows_the_state_of_things() -> None:
+    said = [
+        advice.sentence(None, None, None),
+        advice.sentence(story.START, None, None),
+        advice.sentence(story.START, True, None),
+        advice.sentence(story.MIDWAY, True, None),
+        advice.sentence(story.START, False, NoEngine("nothing answers", "install one")),
+    ]
+    starts = [
+        "Reading",
+        "Looking for an engine",
+        "a applies copy_chown",
+        "strip_symbols is broken",
+        "No engine: nothing",
+    ]
+    assert all(one.plain.startswith(start) for one, start in zip(said, starts, strict=True))
+    done = replace(story.START, rows=(story.ROWS[0],))
+    assert advice.sentence(done, True, None).plain.startswith("Nothing is left to apply.")
+
+
+def test_a_job_is_folded_from_its_events() -> None:
+    job = Progress("applying x", "x", started=100.0)
+    job.take(events.Narration("git commit"), 100.0)
+    job.take(events.BuildStarted("a" * 40, Scenario.COLD, 2, 6), 101.0)
+    job.take(events.StepStarted("s", "[builder 1/2] RUN   pip"), 102.0)
+    assert job.running
+    assert "2/6  cold  00:14" in build.headline(job, 114.9).plain
+    line = build.step_line(job.steps["s"], {"[builder 1/2] RUN   pip": 20.0}, 112.0, 60).plain
+    assert line.startswith("● [builder 1/2] RUN pip ")
+    assert line.endswith("▓▓▓▓▓░░░░░ 10 s")
+    assert "15 s so far, c to stop" in build.status_line(job, Content(""), 115.0, 80).plain
+    job.take(events.StepFinished("s", "[builder 1/2] RUN   pip", 13.0, False, "exit 1\nno space"), 115.0)
+    job.take(events.BuildFinished(Outcome.FAILED, 14.0, error="no space"), 115.5)
+    job.take(events.Finished(False, "the build failed"), 116.0)
+    assert job.running is None
+    assert job.seconds(999.0) == 16.0
+    assert "✖ [builder 1/2] RUN pip" in build.step_line(job.steps["s"], {}, 116.0, 60).plain
+    log = plain(build.log_lines(job, Content(""), 60))
+    assert "$ git commit" in log
+    assert "✖ no space" in log
+    assert "✖ applying x: the build failed" in build.status_line(job, Content(""), 999.0, 80).plain
+
+
+@pytest.mark.parametrize("rows", [1, 3, 9])
+def test_the_panel_never_overflows(rows: int) -> None:
+    job = Progress("applying x", "x", started=0.0)
+    for number in range(30):
+        job.take(events.StepStarted(str(number), f"step {number}"), 1.0)
+        job.take(events.LogLine(str(number), f"line {number}"), 1.0)
+    lines = build.panel(job, {}, Content(""), 5.0, 60, rows)
+    assert len(lines) == rows
+    assert "so far, c to stop" in lines[-1].plain
