@@ -12,12 +12,12 @@ EXIT = 'process "/bin/sh -c pip install x" did not complete successfully: exit c
 @pytest.mark.parametrize(
     "line",
     [
-        "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
+        "Err:1 http://mirror.example/debian bookworm InRelease\n  Temporary failure resolving 'mirror.example'",
         "curl: (6) Could not resolve host: astral.sh",
-        "dial tcp: lookup registry-1.docker.io: no such host",
-        "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
+        "dial tcp: lookup registry.example: no such host",
+        "urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='index.example', port=443): Read timed out.",
         "WARNING: Retrying ... connection broken by 'NewConnectionError(...)': /simple/x/",
-        "error: error sending request for url (https://pypi.org/simple/x/)",
+        "error: error sending request for url (https://index.example/simple/x/)",
         "toomanyrequests: You have reached your pull rate limit.",
         "unexpected status from HEAD request to https://x/v2/: 503 Service Unavailable",
         "502 Bad Gateway",
@@ -25,7 +25,7 @@ EXIT = 'process "/bin/sh -c pip install x" did not complete successfully: exit c
         "x509: certificate signed by unknown authority",
         "OSError: [Errno 28] No space left on device",
         "fatal: unable to access 'https://x/': Recv failure: Connection reset by peer",
-        "  Could not connect to deb.debian.org:80 (1.2.3.4), connection timed out",
+        "  Could not connect to mirror.example:80 (1.2.3.4), connection timed out",
     ],
 )
 def test_network_and_disk_are_inconclusive(line: str) -> None:
