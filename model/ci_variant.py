@@ -101,6 +101,8 @@ def new_lists(
     affected = [key for key, lines in production.lists.items() if any(each.name in dropped for each in lines)]
     for key in sorted(affected, key=lambda each: each not in production.own):
         path = list_path(key)
+        if " " in "".join((path, key, *wanted.starts)):
+            raise NoVariant("a path with a blank in it cannot be written into the settings of the check")
         if path in (other for other, _ in found.values()):
             path = list_path(
                 key.replace("pyproject.toml[", "requirements-").rstrip("]").replace(",", "-") + ".txt"

@@ -84,7 +84,7 @@ class Requirements:
             if not self._always(name) and (is_framework(name) or self._use(self.sometimes, name))
         }
         while True:
-            stay = self.packages.reached(set(self.roots) - picked)
+            stay = self.packages.reached(self._kept(picked))
             broken = {name for name in self.gone(picked) if self._use(self.always, name)}
             wrong = {name for name in picked if name in stay or self.packages.reached([name]) & broken}
             if not wrong:
@@ -98,7 +98,7 @@ class Requirements:
 
     def gone(self, picked: Collection[str]) -> frozenset[str]:
         """Every package, asked for or not, that is not installed without `picked`."""
-        return self.packages.gone(set(self.roots) - set(picked), picked)
+        return self.packages.gone(self._kept(picked), picked)
 
     def modules(self, picked: Collection[str]) -> tuple[str, ...]:
         """What can not be imported without `picked`, sorted; not what `always` has, if that was picked."""
@@ -107,6 +107,14 @@ class Requirements:
         lost = {module for name in gone for module in modules[name]}
         rest = {module for name, provided in modules.items() if name not in gone for module in provided}
         return tuple(sorted(lost - rest - set(self.always)))
+
+    def _kept(self, picked: Collection[str]) -> frozenset[str]:
+        return self._others.union(self.roots).difference(picked)
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """What is installed though no requirement asks for it by name: through extras, or by other commands."""
+        return frozenset(self.packages.needs) - self.packages.reached(self.names)
 
     @cached_property
     def _heavy(self) -> tuple[str, ...]:
@@ -121,7 +129,7 @@ class Requirements:
         return self.packages.exclusive(name, self.roots)
 
     def _candidate(self, name: str, leave: frozenset[str]) -> Candidate:
-        kept = [root for root in self.roots if root not in leave and root != name]
+        kept = sorted(self._kept(leave | {name}))
         return Candidate(
             name=name,
             version=self.packages.versions.get(name, ""),

@@ -270,9 +270,13 @@ def _why(here: Situation, picked: frozenset[str], files: _Files, builds: Redirec
     ]
     stay = [each for each in here.view.builds_of(dockerfile) if each.purpose not in ci_variant.CONSUMERS]
     if stay:
-        where = ", ".join(f"{each.path}:{each.line} ({each.purpose.value})" for each in stay)
+        where = ", ".join(f"{each.path}:{each.line}{_purpose(each)}" for each in stay)
         paragraphs.append(f"Still built from {dockerfile}: {where}.")
     return "\n\n".join(paragraphs)
+
+
+def _purpose(build: BuildReference) -> str:
+    return "" if build.purpose is Purpose.UNKNOWN else f" ({build.purpose.value})"
 
 
 def _places(builds: list[BuildReference]) -> str:
