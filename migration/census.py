@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
 from phasewise.migration import probe
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import BuildFinished, Cancel

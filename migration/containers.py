@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+
 from phasewise.migration import buildx
 from phasewise.migration.connection import Connection, connect
 from phasewise.migration.containers import Containers, HealthResult, RunResult

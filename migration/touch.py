@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker.utils.build import PatternMatcher
+
 from phasewise.model.dockerfile import Dockerfile, DockerfileError
 from phasewise.model.repo import Target, normalise
 
