@@ -7,7 +7,7 @@ from pathlib import Path
 
 from phasewise.cli import output
 from phasewise.cli.demo.create import create
-from phasewise.migration.errors import NoEngine
+from phasewise.migration.errors import NoEngine, Usage
 from phasewise.migration.session import Session
 from phasewise.model.status import State
 from phasewise.model.units import percent_change
@@ -15,7 +15,10 @@ from phasewise.model.units import percent_change
 
 def run(directory: Path | None, printed: bool) -> int:
     """Makes the repository and opens it; the exit status."""
-    place = create(directory or Path(tempfile.mkdtemp(prefix="phasewise-demo-")) / "tidewatch")
+    try:
+        place = create(directory or Path(tempfile.mkdtemp(prefix="phasewise-demo-")) / "tidewatch")
+    except FileExistsError as error:
+        raise Usage(str(error), "name a folder that does not exist yet") from error
     output.narrate(f"a sample repository: {place}")
     if printed:
         return migrate(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from phasewise.cli import output
+from phasewise.cli.signals import interruptible
 from phasewise.migration.errors import PhasewiseError, Usage
 from phasewise.migration.report import measurement_record
 from phasewise.migration.session import Session
@@ -86,7 +88,7 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
 @repository_argument
 def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
     """Prints the phases proposed for REPO, and what was declined."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     targets = session.targets if dockerfile is None and stage is None else (session.target,)
     plans = []
     for target in targets:
@@ -123,12 +125,17 @@ def apply(
     as_json: bool,
 ) -> None:
     """Applies each PHASE as one commit."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     for pick in picks:
-        session.pick(*_pick(pick))
+        _pick(session, pick)
     ok = True
     for phase in phases:
-        ok = output.follow(session.apply(phase, branch=branch, measure=measure))
+        try:
+            ok = output.follow(session.apply(phase, branch=branch, measure=measure))
+        except KeyboardInterrupt:
+            if phase in session.applied():
+                output.narrate(f"{phase} is committed; phasewise verify builds and checks it")
+            raise
         branch = None
         if not ok:
             break
@@ -162,7 +169,7 @@ def measure(
     as_json: bool,
 ) -> None:
     """Builds REV and measures size, layers and time."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     session.use_builder(builder)
     measured: list[Any] = []
     ok = output.follow(session.measure(revision, _scenarios(scenario), repeat), measured)
@@ -180,7 +187,7 @@ def measure(
 @json_option
 def verify(revision: str, repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
     """Checks that REV's image still behaves as the baseline's."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     verified: list[Any] = []
     ok = output.follow(session.verify(revision), verified)
     if as_json:
@@ -207,7 +214,7 @@ def rollback(
     as_json: bool,
 ) -> None:
     """Takes each PHASE back with revert commits; history is never rewritten."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     if everything == bool(phases):
         raise Usage("name the phases, or say --all", "phasewise status lists what is applied")
     ids = session.applied() if everything else phases
@@ -221,7 +228,7 @@ def rollback(
 @repository_argument
 def status(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
     """Prints what is applied, measured and verified in REPO."""
-    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    session = _open(repo, dockerfile, stage)
     if as_json:
         output.data(output.status_record(session.status()))
     else:
@@ -236,7 +243,20 @@ def status(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool)
 @repository_argument
 def report(repo: Path, format: str, dockerfile: str | None, stage: str | None) -> None:
     """Prints the migration so far as the text of a pull request."""
-    click.echo(Session.open(repo, dockerfile=dockerfile, stage=stage).report(format))
+    click.echo(_open(repo, dockerfile, stage).report(format))
+
+
+@cli.command()
+@repository_argument
+def clean(repo: Path) -> None:
+    """Removes the images that phasewise built for REPO, and nothing else.
+
+    The build cache stays: it is the engine's, and shared.
+    """
+    removed = _open(repo, None, None).clean()
+    for tag in removed:
+        click.echo(tag)
+    output.narrate(f"{len(removed)} image names removed; `docker builder prune` would empty the build cache")
 
 
 @cli.command()
@@ -256,24 +276,52 @@ def demo(directory: Path | None, printed: bool) -> None:
 
 def main() -> None:
     """Runs the command line; errors become one sentence and an exit status."""
+    with interruptible():
+        status = _run()
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            status = _without_reader()
+    sys.exit(status)
+
+
+def _run() -> int:
     try:
-        cli(standalone_mode=False)
+        answer = cli(standalone_mode=False)
+        return answer if isinstance(answer, int) else 0
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else 0
     except click.exceptions.Exit as exit:
-        sys.exit(exit.exit_code)
+        return exit.exit_code
     except click.exceptions.Abort:
         output.narrate("stopped")
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except PhasewiseError as error:
         output.narrate(f"phasewise: {error.message}")
         if error.hint:
             output.narrate(f"  {error.hint}")
-        sys.exit(error.exit_status)
+        return error.exit_status
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        return _without_reader()
+
+
+def _without_reader() -> int:
+    """The status of a program whose reader is gone (`| head`); nothing more is written."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    return 141
+
+
+def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
+    """The session; says what was put right after an earlier process had been killed."""
+    session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    if session.recovered:
+        output.narrate(session.recovered)
+    return session
 
 
 def _scenarios(text: str) -> tuple[Scenario, ...]:
@@ -284,13 +332,31 @@ def _scenarios(text: str) -> tuple[Scenario, ...]:
         raise Usage(str(error), f"there are: {', '.join(Scenario)}") from error
 
 
-def _pick(text: str) -> tuple[str, str, frozenset[str]]:
-    """`add_ci_variant.leave_out=scipy,pandas` as phase, choice and options; raises Usage on another form."""
-    address, equals, options = text.partition("=")
-    phase, dot, choice = address.partition(".")
-    if not (equals and dot and phase and choice):
+def _pick(session: Session, text: str) -> None:
+    """Answers a choice, given as `add_ci_variant.leave_out=scipy,pandas`.
+
+    Raises:
+        Usage: it is not of that form, or names no phase, choice or option of the plan.
+    """
+    address, equals, listed = text.partition("=")
+    id, dot, name = address.partition(".")
+    if not (equals and dot and id and name):
         raise Usage(f"{text}: not of the form PHASE.CHOICE=OPTION[,OPTION]")
-    return phase, choice, frozenset(option.strip() for option in options.split(",") if option.strip())
+    phase = session.plan().phase(id)
+    if phase is None:
+        raise Usage(f"{text}: the plan has no phase {id}", "phasewise plan lists them")
+    choice = next((choice for choice in phase.choices if choice.id == name), None)
+    if choice is None:
+        known = ", ".join(choice.id for choice in phase.choices) or "none"
+        raise Usage(f"{text}: {id} has no choice {name}", f"there are: {known}")
+    picked = frozenset(option.strip() for option in listed.split(",") if option.strip())
+    unknown = picked - {option.id for option in choice.options}
+    if unknown:
+        known = ", ".join(option.id for option in choice.options)
+        raise Usage(f"{text}: no such option: {', '.join(sorted(unknown))}", f"there are: {known}")
+    if not choice.multiple and len(picked) != 1:
+        raise Usage(f"{text}: exactly one option must be picked")
+    session.pick(id, name, picked)
 
 
 def _conclude(session: Session, ok: bool, as_json: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, cast
 
 from phasewise.migration.events import (
     BuildFinished,
@@ -20,6 +21,7 @@ from phasewise.migration.events import (
     Verified,
 )
 from phasewise.migration.report import phase_record, status_record
+from phasewise.migration.sentences import variant
 from phasewise.migration.session import Session
 from phasewise.model.display import plain_log, visible
 from phasewise.model.measurement import Measurement, Outcome, Verdict
@@ -42,16 +44,18 @@ def narrate(text: str) -> None:
     print(visible(text), file=sys.stderr, flush=True)
 
 
-def follow(events: Iterable[Event], results: list[Any] | None = None) -> bool:
+def follow(events: Iterator[Event], results: list[Any] | None = None) -> bool:
     """Narrates a job; whether it went well. Measurements and verifications are added to `results`."""
     ok = True
-    for event in events:
-        if isinstance(event, (Measured, Verified)) and results is not None:
-            results.append(event.measurement if isinstance(event, Measured) else event)
-        if isinstance(event, Finished):
-            ok = event.ok
-        for line in describe(event):
-            narrate(line)
+    # Closed at once when the user stops it: what it started must be gone before the process ends.
+    with closing(cast(Generator[Event, None, None], events)):
+        for event in events:
+            if isinstance(event, (Measured, Verified)) and results is not None:
+                results.append(event.measurement if isinstance(event, Measured) else event)
+            if isinstance(event, Finished):
+                ok = event.ok
+            for line in describe(event):
+                narrate(line)
     return ok
 
 
@@ -152,11 +156,15 @@ def print_status(status: Status) -> None:
         figure = ""
         if row.delta and row.delta.image_bytes is not None:
             figure = f"{size_change(row.delta.image_bytes)} measured"
-            if row.delta.is_no_op:
+            if row.changed_nothing:
                 figure += ", NOTHING CHANGED"
         elif row.phase and row.phase.predicted.image_bytes is not None and not row.commit:
             figure = f"{size_change(row.phase.predicted.image_bytes)} predicted"
         _out(f"  {row.state:<12} {row.id:<22} {figure}")
+        if row.variant and row.measurement:
+            _out(f"      {variant(row.variant, row.measurement)}")
+        if row.start_up:
+            _out(f"      {row.start_up.sentence}")
         for result in row.broken:
             _out(f"      {result.explanation or result.title}")
     if now and now.image_bytes is not None and now is not start:

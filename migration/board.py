@@ -9,7 +9,9 @@ from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, rule_of
 from phasewise.model.measurement import Delta, Measurement, Outcome, Scenario, Verification
 from phasewise.model.phase import Phase, Plan, Risk
+from phasewise.model.start_up import StartUp
 from phasewise.model.status import Row, State
+from phasewise.rules.base import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,17 @@ class Record:
         return ordered[-1] if ordered else None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One applied phase and what was found out about its commit."""
+
+    entry: Applied
+    phase: Phase | None
+    record: Record
+    variant: Measurement | None = None
+    """The build of the further Dockerfile that it added."""
+
+
 def delta(before: Record, after: Record) -> Delta | None:
     """The change from one commit to the next, on a scenario that both have, where there is one."""
     common = [
@@ -40,20 +53,15 @@ def delta(before: Record, after: Record) -> Delta | None:
     return None
 
 
-def applied_rows(
-    applied: Sequence[Applied],
-    phases: Mapping[str, Phase | None],
-    records: Mapping[str, Record],
-    baseline: Record,
-) -> list[Row]:
+def applied_rows(steps: Sequence[Step], baseline: Record) -> list[Row]:
     """One row an applied phase, in the order in which they were committed.
 
     A phase without checks of its own counts as verified when a later commit, which holds it too, passes.
     """
-    rows, before = [], baseline
-    verified = [index for index, entry in enumerate(applied) if _passes(records[entry.commit], baseline)]
-    for index, entry in enumerate(applied):
-        record = records[entry.commit]
+    rows, before, checked = [], baseline, baseline.verification
+    passing = [index for index, step in enumerate(steps) if _passes(step.record, baseline)]
+    for index, step in enumerate(steps):
+        record = step.record
         broken = (
             record.verification.broken_since(baseline.verification)
             if record.verification and baseline.verification
@@ -61,20 +69,34 @@ def applied_rows(
         )
         rows.append(
             Row(
-                id=entry.id,
-                title=entry.title,
-                state=_state(record, bool(broken), bool(verified) and index < verified[-1]),
-                phase=phases[entry.id],
-                commit=entry.commit,
+                id=step.entry.id,
+                title=step.entry.title,
+                state=_state(
+                    step,
+                    broken=bool(broken),
+                    passed=_passes(record, baseline) or (bool(passing) and index < passing[-1]),
+                ),
+                phase=step.phase,
+                commit=step.entry.commit,
                 measurement=record.newest,
                 measurements=tuple(record.measurements.values()),
                 delta=delta(before, record),
                 verification=record.verification,
                 broken=broken,
+                variant=step.variant,
+                start_up=start_up(step.phase, checked, record.verification),
             )
         )
-        before = record if record.measurements else before
+        before = record if record.newest and record.newest.image_bytes is not None else before
+        checked = record.verification or checked
     return rows
+
+
+def start_up(phase: Phase | None, before: Verification | None, after: Verification | None) -> StartUp | None:
+    """The price at start-up of a phase that says it has one; None where it was not measured on both sides."""
+    if phase is None or not phase.costs_start_up or before is None or after is None:
+        return None
+    return StartUp.between(before, after)
 
 
 def proposed_rows(plan: Plan, wishes: Wishes, rolled_back: frozenset[str]) -> list[Row]:
@@ -91,11 +113,11 @@ def proposed_rows(plan: Plan, wishes: Wishes, rolled_back: frozenset[str]) -> li
     ]
 
 
-def in_plan_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+def in_plan_order(rows: Sequence[Row], rules: Sequence[Rule]) -> tuple[Row, ...]:
     """The rows by their rules' places in the plan, whether applied or not, so that none jumps."""
 
     def place(row: Row) -> tuple[int, str]:
-        rule = rule_of(row.id)
+        rule = rule_of(row.id, rules)
         return (rule.order if rule else 0, row.id)
 
     return tuple(sorted(rows, key=place))
@@ -103,35 +125,38 @@ def in_plan_order(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 def with_refusals(rows: Sequence[Row], refusals: Mapping[str, str]) -> tuple[Row, ...]:
     """The rows with the reasons why some cannot be applied or rolled back now."""
-    applied = {row.id for row in rows if row.commit}
+    applied = frozenset(row.id for row in rows if row.commit)
     return tuple(
-        replace(row, refusal=_order_refusal(row, applied) or refusals.get(row.id, "")) for row in rows
+        replace(
+            row,
+            refusal=(order_refusal(row.phase, applied) if row.phase and not row.commit else "")
+            or refusals.get(row.id, ""),
+        )
+        for row in rows
     )
 
 
-def _order_refusal(row: Row, applied: set[str]) -> str:
-    """Why the order forbids the phase: another is needed first, or excludes it."""
-    if row.commit or not row.phase:
-        return ""
-    missing = [id for id in row.phase.needs if id not in applied]
+def order_refusal(phase: Phase, applied: frozenset[str]) -> str:
+    """Why the order forbids the phase: another is needed first, or excludes it; '' when it may come now."""
+    missing = [id for id in phase.needs if id not in applied]
     if missing:
         return f"needs {', '.join(missing)} first"
-    against = [id for id in row.phase.excludes if id in applied]
+    against = [id for id in phase.excludes if id in applied]
     return f"excluded by {', '.join(against)}" if against else ""
 
 
 def _passes(record: Record, baseline: Record) -> bool:
     """Whether the commit was checked and breaks nothing that the baseline could."""
-    if record.verification is None:
+    if record.verification is None or baseline.verification is None:
         return False
-    return not (baseline.verification and record.verification.broken_since(baseline.verification))
+    return not record.verification.broken_since(baseline.verification)
 
 
-def _state(record: Record, broken: bool, covered: bool) -> State:
-    newest = max(record.measurements.values(), key=lambda m: m.taken_at, default=None)
-    if broken or (newest and newest.outcome is Outcome.FAILED):
+def _state(step: Step, broken: bool, passed: bool) -> State:
+    newest = max(step.record.measurements.values(), key=lambda m: m.taken_at, default=None)
+    if broken or any(built and built.outcome is Outcome.FAILED for built in (newest, step.variant)):
         return State.FAILED
-    return State.VERIFIED if record.verification or covered else State.APPLIED
+    return State.VERIFIED if passed else State.APPLIED
 
 
 def _proposed_state(phase: Phase, wishes: Wishes, rolled_back: frozenset[str]) -> State:

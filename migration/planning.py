@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from phasewise.migration.ledger import Applied
@@ -24,7 +24,7 @@ class Wishes:
 
 
 def make_plan(
-    view: RepoView, wishes: Wishes, taken: frozenset[str] = frozenset(), rules: tuple[Rule, ...] | None = None
+    view: RepoView, wishes: Wishes, taken: frozenset[str] = frozenset(), rules: Sequence[Rule] | None = None
 ) -> Plan:
     """The ordered phases for `view`, and what was declined.
 
@@ -39,7 +39,7 @@ def make_plan(
         if isinstance(answer, Declined):
             declined.append(answer)
             continue
-        phase = replace(answer, id=_free(answer.id, taken))
+        phase = replace(answer, id=free_id(answer.id, taken))
         phases.append(phase)
         if phase.risk is not Risk.ASK and phase.id not in wishes.skipped:
             view = view.with_edits(ticked(phase, wishes).edits)
@@ -61,20 +61,22 @@ def ticked(phase: Phase, wishes: Wishes) -> Phase:
     return phase.only(kept) if left_out and kept else phase
 
 
-def recorded_picks(wishes: Wishes, applied: Iterable[Applied]) -> Wishes:
+def recorded_picks(wishes: Wishes, applied: Iterable[Applied], rules: Sequence[Rule] | None = None) -> Wishes:
     """`wishes` with the picks that the applied phases' commits record, where the user left them open."""
-    recorded = {rule.id: entry.picks for entry in applied if (rule := rule_of(entry.id)) and entry.picks}
+    recorded = {
+        rule.id: entry.picks for entry in applied if (rule := rule_of(entry.id, rules)) and entry.picks
+    }
     return replace(wishes, picks={**recorded, **wishes.picks})
 
 
-def rule_of(phase_id: str) -> Rule | None:
+def rule_of(phase_id: str, rules: Sequence[Rule] | None = None) -> Rule | None:
     """The rule that proposes phases of that id, suffix or not."""
-    by_id = {rule.id: rule for rule in all_rules()}
+    by_id = {rule.id: rule for rule in (all_rules() if rules is None else rules)}
     stem, _, suffix = phase_id.rpartition("_")
     return by_id.get(phase_id) or (by_id.get(stem) if suffix.isdigit() else None)
 
 
-def _free(id: str, taken: frozenset[str]) -> str:
+def free_id(id: str, taken: frozenset[str]) -> str:
     """`id`, or with the first suffix that is free."""
     number, candidate = 1, id
     while candidate in taken:

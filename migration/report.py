@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from phasewise.migration.errors import Usage
+from phasewise.migration.sentences import variant
 from phasewise.model.display import visible
 from phasewise.model.measurement import CheckResult, Measurement, Verdict, Verification
 from phasewise.model.phase import Evidence, Phase
@@ -43,8 +44,10 @@ def markdown(status: Status) -> str:
         if row.phase:
             lines += [visible(row.phase.why), ""]
             lines += [f"- {_origin(evidence)}" for evidence in row.phase.evidence] + [""]
-            lines += [f"Price: {row.phase.costs}", ""] if row.phase.costs else []
-        lines += [f"- **broken**: {visible(result.explanation or result.title)}" for result in row.broken]
+            lines += [f"Price: {visible(row.phase.costs)}", ""] if row.phase.costs else []
+        lines += _paragraph([f"- measured: {_cell(sentence)}" for sentence in _measured(row)])
+        broken = [_cell(result.explanation or result.title) for result in row.broken]
+        lines += _paragraph([f"- **broken**: {explanation}" for explanation in broken])
     lines += [
         "Every figure above was measured by building the commit; none is an estimate.",
         "",
@@ -131,6 +134,7 @@ def measurement_record(measurement: Measurement | None) -> dict[str, Any] | None
         return None
     return {
         "commit": measurement.commit,
+        "dockerfile": measurement.dockerfile,
         "scenario": str(measurement.scenario),
         "outcome": str(measurement.outcome),
         "taken_at": measurement.taken_at.isoformat(),
@@ -185,11 +189,19 @@ def _row_record(row: Row) -> dict[str, Any]:
             "image_bytes": row.delta.image_bytes,
             "seconds": row.delta.seconds,
             "time_is_measurable": row.delta.time_is_measurable,
-            "no_op": row.delta.is_no_op,
+            "no_op": row.changed_nothing,
         }
         if row.delta
         else None,
         "measurement": measurement_record(row.measurement),
+        "variant": measurement_record(row.variant),
+        "start_up": {
+            "what": row.start_up.what,
+            "before_seconds": row.start_up.before_seconds,
+            "after_seconds": row.start_up.after_seconds,
+        }
+        if row.start_up
+        else None,
         "verification": verification_record(row.verification),
         "broken": [check_record(result) for result in row.broken],
         "refusal": row.refusal,
@@ -238,11 +250,23 @@ def _cells(row: Row) -> list[str]:
         row.id,
         f"`{(row.commit or '')[:12]}`",
         f"{size(measured)}{timing}" if measured is not None else "not measured",
-        size_change(change) + (" (nothing changed)" if row.delta and row.delta.is_no_op else "")
+        size_change(change) + (" (nothing changed)" if row.changed_nothing else "")
         if change is not None
         else "",
         _checks(row),
     ]
+
+
+def _paragraph(lines: list[str]) -> list[str]:
+    """The lines and an empty one; nothing for none."""
+    return [*lines, ""] if lines else []
+
+
+def _measured(row: Row) -> list[str]:
+    """What else was measured of the phase: the Dockerfile that it added, its price at start-up."""
+    whole = row.measurement
+    sentences = [variant(row.variant, whole)] if row.variant and whole else []
+    return sentences + ([row.start_up.sentence] if row.start_up else [])
 
 
 def _checks(row: Row) -> str:

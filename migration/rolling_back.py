@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phasewise.migration import ledger, scan
@@ -17,6 +17,7 @@ from phasewise.model.dockerfile import Dockerfile, DockerfileError
 from phasewise.model.phase import Declined
 from phasewise.model.repo import Target
 from phasewise.model.text import decode
+from phasewise.rules.base import Rule
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,15 @@ class Reversal:
 
     head: str
     events: tuple[Event, ...]
-    replanned: tuple[str, ...]
-    """Later phases that had to be taken back too and were applied anew."""
-    lost: tuple[tuple[str, str], ...]
-    """Later phases that do not apply any more, with the reason."""
 
 
 def reverse(
-    repository: Repository, target: Target, ids: Sequence[str], wishes: Wishes, census: Census | None
+    repository: Repository,
+    target: Target,
+    ids: Sequence[str],
+    wishes: Wishes,
+    census: Census | None,
+    rules: Sequence[Rule],
 ) -> Iterator[Event]:
     """Takes the phases `ids` back on the current branch.
 
@@ -46,7 +48,7 @@ def reverse(
     start = repository.head()
     _refuse_dirty(repository, applied)
     with repository.worktree(start) as worktree:
-        reversal = _reverse_in(repository, worktree, target, applied, frozenset(ids), wishes, census)
+        reversal = _reverse_in(repository, worktree, target, applied, frozenset(ids), wishes, census, rules)
         changed = repository.changed_paths(start, reversal.head)
         repository.move_branch(reversal.head, start, changed)
     yield from reversal.events
@@ -71,32 +73,30 @@ def _reverse_in(
     ids: frozenset[str],
     wishes: Wishes,
     census: Census | None,
+    rules: Sequence[Rule],
 ) -> Reversal:
     unwanted = [phase for phase in reversed(applied) if phase.id in ids]
     events = _revert_each(repository, worktree, target, unwanted)
     if events is not None:
-        return Reversal(repository.head_of(worktree), tuple(events), (), ())
+        return Reversal(repository.head_of(worktree), tuple(events))
     later = _later(applied, ids)
-    names = ", ".join(phase.id for phase in later)
-    events = [Narration(f"{', '.join(ids)} cannot be taken back alone: {names} will be planned again")]
+    wanted, others = (", ".join(phase.id for phase in group) for group in (unwanted, later))
+    events = [Narration(f"{wanted} cannot be taken back alone: {others} will be planned again")]
     everything = [phase for phase in reversed(applied) if phase.id in ids or phase in later]
-    reverted = _revert_each(repository, worktree, target, everything)
+    reverted = _revert_each(repository, worktree, target, everything) if later else None
     if reverted is None:
         raise Refused(
             "the revert conflicts with commits made since",
             "take those back first, or edit the Dockerfile by hand and commit",
         )
     events += reverted
-    replanned, lost = [], []
     for phase in later:
-        outcome = _apply_again(repository, worktree, target, phase, wishes, census)
+        outcome = _apply_again(repository, worktree, target, phase, wishes, census, rules)
         if isinstance(outcome, Declined):
-            lost.append((phase.id, outcome.reason))
             events.append(Narration(f"{phase.id} does not apply any more: {outcome.reason}"))
         else:
-            replanned.append(phase.id)
             events.append(outcome)
-    return Reversal(repository.head_of(worktree), tuple(events), tuple(replanned), tuple(lost))
+    return Reversal(repository.head_of(worktree), tuple(events))
 
 
 def _revert_each(
@@ -125,16 +125,17 @@ def _apply_again(
     applied: Applied,
     wishes: Wishes,
     census: Census | None,
+    rules: Sequence[Rule],
 ) -> Committed | Declined:
     """The phase as its rule proposes it on the worktree's present text, committed there."""
-    rule = rule_of(applied.id)
+    rule = rule_of(applied.id, rules)
     if rule is None:
         return Declined(applied.id, "its rule is not known here")
     view = scan.view(repository, repository.head_of(worktree), target, census)
     answer = propose(rule, view, Wishes(picks={rule.id: applied.picks}))
     if isinstance(answer, Declined):
         return answer
-    phase = ticked(answer, wishes)
+    phase = ticked(replace(answer, id=applied.id), wishes)
     message = ledger.message(phase, target, applied.picks)
     commit = repository.commit_in(worktree, phase.edits, message)
     return Committed(phase.id, commit, message.split("\n", 1)[0], phase.files)

@@ -6,54 +6,68 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasewise.migration import board, ledger, rolling_back, scan
+from phasewise.migration import image_names, rolling_back, scan
 from phasewise.migration.choices import Choices
-from phasewise.migration.errors import Cancelled, Refused, Usage
-from phasewise.migration.events import (
-    BuildFinished,
-    Cancel,
-    Committed,
-    Event,
-    Finished,
-    Measured,
-    Narration,
-    Verified,
-)
+from phasewise.migration.errors import Usage
+from phasewise.migration.events import Cancel, Event
 from phasewise.migration.git import Repository
 from phasewise.migration.history import HistoryEntry, commits_of
-from phasewise.migration.images import Engine, find_engine
-from phasewise.migration.planning import Wishes, make_plan, propose, recorded_picks, rule_of, ticked
+from phasewise.migration.planning import rule_of
 from phasewise.migration.report import render
-from phasewise.migration.trial import Trial
+from phasewise.migration.survey import Survey
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import DockerfileError
-from phasewise.model.measurement import Outcome, Scenario
-from phasewise.model.phase import Declined, Phase, Plan, Provenance
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.measurement import Scenario
+from phasewise.model.phase import Plan, Provenance
+from phasewise.model.repo import Target
 from phasewise.model.status import Status
-from phasewise.rules.base import Picks
+from phasewise.rules.base import Rule
+from phasewise.rules.discovery import all_rules
+
+if TYPE_CHECKING:
+    # Loading the engine's client takes longer than making a plan, which needs no engine.
+    from phasewise.migration.images import Engine
+    from phasewise.migration.jobs import Jobs
+    from phasewise.migration.trial import Trial
 
 
 class Session:
     """One repository and one target of it. Reading is cheap and needs no engine; long jobs yield events."""
 
-    def __init__(self, repository: Repository, targets: Sequence[Target], target: Target) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        targets: Sequence[Target],
+        target: Target,
+        rules: Sequence[Rule] | None = None,
+    ) -> None:
         self.repository = repository
         self.targets = tuple(targets)
-        self.target = target
+        self.recovered = ""
+        """What was put right at opening, after an earlier process had been killed; '' for nothing."""
         self._choices = Choices(repository.git_directory)
-        self._phases: dict[str, Phase | None] = {}
+        self._rules = all_rules() if rules is None else tuple(rules)
         self._builder: str | None = None
+        self.select(target)
 
     @classmethod
-    def open(cls, path: Path, *, dockerfile: str | None = None, stage: str | None = None) -> Session:
-        """The session on the repository that holds `path`.
+    def open(
+        cls,
+        path: Path,
+        *,
+        dockerfile: str | None = None,
+        stage: str | None = None,
+        rules: Sequence[Rule] | None = None,
+    ) -> Session:
+        """The session on the repository that holds `path`; puts right what a killed process left half done.
 
         Raises:
             Usage: there is no repository, no Dockerfile, or not the one that is asked for.
         """
         repository = Repository.open(path)
+        recovered = repository.recover()
         targets = scan.scan(repository, repository.head())
         if not targets:
             raise Usage(
@@ -61,52 +75,34 @@ class Session:
                 "commit one, or name the repository: phasewise REPO",
             )
         target = _choose(targets, dockerfile)
-        return cls(repository, targets, _at_stage(repository, target, stage) if stage else target)
+        if stage:
+            target = _at_stage(repository, target, stage)
+        session = cls(repository, targets, target, rules)
+        session.recovered = recovered
+        return session
 
     # Reading
 
     def select(self, target: Target) -> None:
         """Turns to another target."""
         self.target = target
+        self._survey = Survey(self.repository, target, self._choices, self._rules)
 
     def plan(self) -> Plan:
         """The phases that HEAD's text calls for, and what was declined."""
-        return self._plan(self._applied())
+        return self._survey.plan()
 
     def status(self) -> Status:
         """Everything that a front end shows of the target."""
-        head, baseline = self.repository.head(), self._baseline()
-        applied = self._applied()
-        plan = self._plan(applied)
-        start = self._record(baseline)
-        records = {entry.commit: self._record(entry.commit) for entry in applied}
-        rows = board.in_plan_order(
-            [
-                *board.applied_rows(
-                    applied, {entry.id: self._phase_of(entry) for entry in applied}, records, start
-                ),
-                *board.proposed_rows(plan, self._wishes, self._rolled_back(applied)),
-            ]
-        )
-        refusals = self.repository.refusals({row.id: row.phase.files for row in rows if row.phase})
-        return Status(
-            repository=self.repository.name,
-            path=str(self.repository.root),
-            branch=self.repository.branch() or "HEAD",
-            head=head,
-            target=self.target,
-            targets=self.targets,
-            baseline=baseline,
-            rows=board.with_refusals(rows, refusals),
-            declined=plan.declined,
-            baseline_measurement=start.newest,
-            baseline_verification=start.verification,
-            baseline_measurements=tuple(start.measurements.values()),
-            baseline_census=self.census(),
-            current_measurement=self._record(head).newest,
-            refusal=self.repository.blockers(()),
-            branch_decided=self._choices.branch_decided,
-        )
+        return self._survey.status(self.targets)
+
+    def applied(self) -> tuple[str, ...]:
+        """The ids of the applied phases, in the order of their commits."""
+        return tuple(entry.id for entry in self._survey.applied())
+
+    def later_than(self, phase: str) -> tuple[str, ...]:
+        """Applied phases that a rollback of `phase` would have to plan again; changes nothing."""
+        return rolling_back.conflicting(self.repository, self.target, phase)
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """The commits that touched the target's Dockerfile, newest first."""
@@ -114,11 +110,11 @@ class Session:
 
     def introduced(self, path: str, line: int) -> Provenance | None:
         """The commit that brought in a line of HEAD's text."""
-        return self._view(self.repository.head()).introduced.get((path, line))
+        return self._survey.view(self.repository.head()).introduced.get((path, line))
 
     def census(self) -> Census | None:
         """What is inside the baseline's image; None until it was built."""
-        return ledger.census(self.repository, self._baseline(), self.target)
+        return self._survey.census()
 
     def report(self, format: str) -> str:
         """The migration so far as `md` (the text of a pull request), `html` or `json`."""
@@ -127,8 +123,15 @@ class Session:
     # The user's choices
 
     def pick(self, phase: str, choice: str, options: frozenset[str]) -> None:
-        """Answers a choice of a phase."""
-        self._choices.pick(self.target.label, phase, choice, options)
+        """Answers a choice of a phase; a second phase of the same rule is answered with it.
+
+        Raises:
+            Usage: there is no such phase.
+        """
+        rule = rule_of(phase, self._rules)
+        if rule is None:
+            raise Usage(f"there is no phase {phase}", "phasewise plan lists them")
+        self._choices.pick(self.target.label, rule.id, choice, options)
 
     def tick(self, phase: str, path: str, on: bool) -> None:
         """Takes a file into a phase, or leaves it out."""
@@ -147,6 +150,8 @@ class Session:
         Raises:
             NoEngine: none answers.
         """
+        from phasewise.migration.images import find_engine
+
         return find_engine(self._builder)
 
     def use_builder(self, name: str | None) -> None:
@@ -158,21 +163,20 @@ class Session:
         """`docker 26.1.5 · buildx 0.13.1 · local`; raises NoEngine."""
         return self.engine.label
 
+    def clean(self) -> tuple[str, ...]:
+        """Removes the images that were built for this repository, and nobody else's; returns their tags.
+
+        Raises:
+            NoEngine: none answers.
+        """
+        family = image_names.of_repository(self.repository.root)
+        return self.engine.remove([tag for tag in self.engine.local_tags() if tag.startswith(family)])
+
     # Long jobs
 
     def prepare(self, cancel: Cancel | None = None) -> Iterator[Event]:
         """Builds, looks into and checks the baseline, as far as that is not recorded yet."""
-        cancel = cancel or Cancel()
-        baseline, trial = self._baseline(), self._trial
-        yield from trial.build(baseline, cancel)
-        if not self.engine.exists(trial.image(baseline)):
-            yield Finished(False, "the baseline does not build; nothing can be compared with it")
-            return
-        if self.census() is None:
-            yield from trial.take_census(baseline, cancel)
-        if self._record(baseline).verification is None:
-            yield from trial.verify(baseline, baseline, cancel)
-        yield Finished(True, "the baseline is measured and checked")
+        return self._jobs.prepare(cancel or Cancel())
 
     def apply(
         self, phase: str, *, branch: str | None = None, measure: bool = True, cancel: Cancel | None = None
@@ -182,26 +186,9 @@ class Session:
         Raises:
             Refused: nothing was changed, and why.
             Usage: there is no such phase.
+            NoEngine: nothing was changed, because it could not be measured.
         """
-        cancel = cancel or Cancel()
-        proposal, picks = self._proposal(phase)
-        reason = self.repository.blockers(proposal.files)
-        if reason:
-            raise Refused(reason, "nothing was changed")
-        if measure:
-            yield from self._prepared(cancel)
-            if cancel.asked:
-                raise Cancelled("stopped before anything was changed")
-        message = ledger.message(proposal, self.target, picks)
-        commit = self.repository.commit(proposal.edits, message, branch=branch)
-        self._choices.decide_branch()
-        if branch:
-            yield Narration(f"git switch -c {branch}")
-        yield Committed(phase, commit, message.split("\n", 1)[0], proposal.files)
-        if measure:
-            yield from self._try(commit, cancel)
-        else:
-            yield Finished(True, f"{phase} is committed, not measured")
+        return self._jobs.apply(phase, branch, measure, cancel or Cancel())
 
     def measure(
         self,
@@ -211,20 +198,11 @@ class Session:
         cancel: Cancel | None = None,
     ) -> Iterator[Event]:
         """Measures a commit; one Measured a scenario, each recorded in the notes."""
-        commit = self.repository.resolve(revision)
-        failed = ""
-        for event in self._trial.measure(commit, scenarios, repeat, cancel or Cancel()):
-            if isinstance(event, Measured) and event.measurement.outcome is not Outcome.BUILT:
-                failed = f"{event.measurement.scenario}: {event.measurement.outcome}"
-            yield event
-        yield Finished(not failed, failed or f"measured {commit[:12]}")
+        return self._jobs.measure(revision, scenarios, repeat, cancel or Cancel())
 
     def verify(self, revision: str = "HEAD", cancel: Cancel | None = None) -> Iterator[Event]:
         """Runs the checks on a commit's image, and on the baseline's first where that was not done."""
-        cancel = cancel or Cancel()
-        commit = self.repository.resolve(revision)
-        yield from self._prepared(cancel)
-        yield from self._try(commit, cancel)
+        return self._jobs.verify(revision, cancel or Cancel())
 
     def rollback(self, *phases: str, measure: bool = True, cancel: Cancel | None = None) -> Iterator[Event]:
         """Takes phases back with revert commits; then rebuilds and checks what is left.
@@ -232,120 +210,18 @@ class Session:
         Raises:
             Refused: nothing was changed, and why.
         """
-        cancel = cancel or Cancel()
-        before = {entry.commit for entry in self._applied()}
-        yield from rolling_back.reverse(self.repository, self.target, phases, self._wishes, self.census())
-        if not measure:
-            yield Finished(True, f"rolled back {', '.join(phases)}")
-            return
-        head = self.repository.head()
-        for entry in self._applied():
-            if entry.commit not in before and entry.commit != head:
-                yield from self._trial.build(entry.commit, cancel)
-        yield from self._try(head, cancel)
-
-    def later_than(self, phase: str) -> tuple[str, ...]:
-        """Applied phases that a rollback of `phase` would have to plan again; changes nothing."""
-        return rolling_back.conflicting(self.repository, self.target, phase)
-
-    def applied(self) -> tuple[str, ...]:
-        """The ids of the applied phases, in the order of their commits."""
-        return tuple(entry.id for entry in self._applied())
-
-    # Parts of the above
+        return self._jobs.rollback(phases, measure, cancel or Cancel())
 
     @property
+    def _jobs(self) -> Jobs:
+        from phasewise.migration.jobs import Jobs
+
+        return Jobs(self._survey, self._choices, self._trial)
+
     def _trial(self) -> Trial:
+        from phasewise.migration.trial import Trial
+
         return Trial(self.repository, self.engine, self.target)
-
-    @property
-    def _wishes(self) -> Wishes:
-        """The user's decisions; where they left a choice open, the one recorded with the applied phase."""
-        return recorded_picks(self._choices.wishes(self.target.label), self._applied())
-
-    def _plan(self, applied: Sequence[ledger.Applied]) -> Plan:
-        taken = frozenset(entry.id for entry in applied)
-        return make_plan(self._view(self.repository.head()), self._wishes, taken)
-
-    def _baseline(self) -> str:
-        return ledger.baseline(self.repository, self.target)
-
-    def _applied(self) -> tuple[ledger.Applied, ...]:
-        return ledger.applied(self.repository, self.target)
-
-    def _rolled_back(self, applied: Sequence[ledger.Applied]) -> frozenset[str]:
-        return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}
-
-    def _view(self, commit: str) -> RepoView:
-        return scan.view(self.repository, commit, self.target, self.census())
-
-    def _record(self, commit: str) -> board.Record:
-        return board.Record(
-            ledger.measurements(self.repository, commit, self.target),
-            ledger.verification(self.repository, commit, self.target),
-        )
-
-    def _proposal(self, id: str) -> tuple[Phase, Picks]:
-        """The phase as it stands on HEAD's text, whatever the plan would put before it."""
-        rule = rule_of(id)
-        if rule is None:
-            raise Usage(f"there is no phase {id}", "phasewise plan lists them")
-        answer = propose(rule, self._view(self.repository.head()), self._wishes)
-        if isinstance(answer, Declined):
-            raise Refused(f"{id} does not apply: {answer.reason}", "nothing was changed")
-        applied = self.applied()
-        missing = [need for need in answer.needs if need not in applied]
-        if missing:
-            raise Refused(f"{id} needs {', '.join(missing)} first", "nothing was changed")
-        against = [other for other in answer.excludes if other in applied]
-        if against:
-            raise Refused(f"{id} is excluded by {', '.join(against)}", "nothing was changed")
-        picks = {choice.id: choice.picked for choice in answer.choices}
-        return ticked(replace(answer, id=id), self._wishes), picks
-
-    def _phase_of(self, entry: ledger.Applied) -> Phase | None:
-        """The phase behind an applied commit: what its rule says of the text before, with the commit's edits."""
-        if entry.commit not in self._phases:
-            self._phases[entry.commit] = self._read_back(entry)
-        return self._phases[entry.commit]
-
-    def _read_back(self, entry: ledger.Applied) -> Phase | None:
-        rule = rule_of(entry.id)
-        if rule is None:
-            return None
-        before = self.repository.resolve(f"{entry.commit}^")
-        answer = propose(rule, self._view(before), Wishes(picks={rule.id: entry.picks}))
-        if isinstance(answer, Declined):
-            return None
-        return replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
-
-    def _prepared(self, cancel: Cancel) -> Iterator[Event]:
-        """The baseline's events, without the word that it is finished."""
-        for event in self.prepare(cancel):
-            if not isinstance(event, Finished):
-                yield event
-            elif not event.ok:
-                yield Narration(event.summary)
-
-    def _try(self, commit: str, cancel: Cancel) -> Iterator[Event]:
-        """Builds and checks a commit, and points the `current` tag at its image."""
-        trial, failure = self._trial, ""
-        for event in trial.build(commit, cancel):
-            if isinstance(event, BuildFinished) and event.outcome is not Outcome.BUILT:
-                failure = f"the build {event.outcome}: {event.error.strip().rpartition(chr(10))[2]}"
-            yield event
-        if failure:
-            yield Finished(False, failure)
-            return
-        trial.point_at(commit)
-        broken = 0
-        for event in trial.verify(commit, self._baseline(), cancel):
-            if isinstance(event, Verified):
-                broken = len(event.broken)
-            yield event
-        yield Finished(
-            not broken, f"{broken} checks fail that passed on the baseline" if broken else "all checks pass"
-        )
 
 
 def _choose(targets: Sequence[Target], dockerfile: str | None) -> Target:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from phasewise.migration import ledger
+from phasewise.migration import image_names, ledger
 from phasewise.migration.census import take_census
-from phasewise.migration.events import Cancel, Event, Measured, Narration, Verified
+from phasewise.migration.errors import Cancelled
+from phasewise.migration.events import BuildFinished, Cancel, Event, Measured, Narration, Verified
 from phasewise.migration.git import Repository
 from phasewise.migration.images import Engine
 from phasewise.migration.measure import measure
 from phasewise.migration.settings import read_settings
 from phasewise.migration.verify import verify
-from phasewise.model.measurement import Measurement, Outcome, Scenario
+from phasewise.model.measurement import Measurement, Outcome, Scenario, Verification
 from phasewise.model.repo import Target
 
 _OWNED_ENVIRONMENT = ("UV_COMPILE_BYTECODE", "VIRTUAL_ENV")
@@ -30,18 +29,13 @@ class Trial:
     engine: Engine
     target: Target
 
-    @property
-    def slug(self) -> str:
-        """The name of the target's images, `phasewise/service-1a2b3c4d`: one a repository and target."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.repository.name.lower()).strip("-") or "repository"
-        identity = f"{self.repository.root}\0{self.target.dockerfile}\0{self.target.stage}"
-        return (
-            f"phasewise/{name}-{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
-        )
+    def of(self, target: Target) -> Trial:
+        """The same for another target."""
+        return replace(self, target=target)
 
     def image(self, commit: str) -> str:
         """The tag of a commit's image."""
-        return f"{self.slug}:{commit[:12]}"
+        return image_names.of_commit(self.repository.root, self.target, commit)
 
     def measure(
         self, commit: str, scenarios: Sequence[Scenario], repeat: int, cancel: Cancel
@@ -62,10 +56,22 @@ class Trial:
                     self._record(event.measurement)
                 yield event
 
-    def build(self, commit: str, cancel: Cancel) -> Iterator[Event]:
-        """Builds `commit` with the user's own cache, unless its image is still there."""
-        if not self.engine.exists(self.image(commit)):
-            yield from self.measure(commit, (Scenario.REBUILD,), 1, cancel)
+    def build(self, commit: str, cancel: Cancel) -> Generator[Event, None, BuildFinished | None]:
+        """Builds `commit` with the user's own cache; returns None when it is built and measured already.
+
+        Raises:
+            Cancelled: `cancel` was asked.
+        """
+        if self.engine.exists(self.image(commit)) and self._measured(commit):
+            return None
+        finished = None
+        for event in self.measure(commit, (Scenario.REBUILD,), 1, cancel):
+            if isinstance(event, BuildFinished):
+                finished = event
+            yield event
+        if finished is None or finished.outcome is Outcome.CANCELLED:
+            raise Cancelled("the build was stopped")
+        return finished
 
     def take_census(self, commit: str, cancel: Cancel) -> Iterator[Event]:
         """Looks inside the image of `commit` and records what is there."""
@@ -73,11 +79,8 @@ class Trial:
         census = take_census(self.engine, self.image(commit), cancel)
         ledger.record_census(self.repository, commit, self.target, census)
 
-    def verify(self, commit: str, baseline: str, cancel: Cancel) -> Iterator[Event]:
-        """Runs the checks on the image of `commit` and compares with what passed on the baseline."""
-        before = None
-        if commit != baseline:
-            before = ledger.verification(self.repository, baseline, self.target)
+    def verify(self, commit: str, before: Verification | None, cancel: Cancel) -> Iterator[Event]:
+        """Runs the checks on the image of `commit` and compares with `before`, the baseline's."""
         for event in verify(
             self.engine,
             self.image(commit),
@@ -95,8 +98,26 @@ class Trial:
 
     def point_at(self, commit: str) -> None:
         """Makes the `current` tag name the image of `commit`."""
-        self.engine.tag(self.image(commit), f"{self.slug}:current")
+        self.engine.tag(self.image(commit), image_names.current(self.repository.root, self.target))
+
+    def keep_only(self, commits: Sequence[str]) -> tuple[str, ...]:
+        """Removes the target's images of other commits; returns the tags that are gone.
+
+        A rebuild of one of them takes seconds, because the build cache stays.
+        """
+        kept = {self.image(commit) for commit in commits}
+        kept.add(image_names.current(self.repository.root, self.target))
+        family = image_names.of_target(self.repository.root, self.target)
+        tags = (tag for image in self.engine.images_of(family) for tag in image.tags)
+        return self.engine.remove([tag for tag in tags if tag.startswith(f"{family}:") and tag not in kept])
+
+    def _measured(self, commit: str) -> bool:
+        known = ledger.measurements(self.repository, commit, self.target).values()
+        return any(measurement.outcome is Outcome.BUILT for measurement in known)
 
     def _record(self, measurement: Measurement) -> None:
-        if measurement.outcome is not Outcome.CANCELLED:
+        """Writes the measurement down, unless it would hide a figure behind a network that was away."""
+        known = ledger.measurements(self.repository, measurement.commit, self.target)
+        says_nothing = measurement.outcome is Outcome.INCONCLUSIVE and measurement.scenario in known
+        if measurement.outcome is not Outcome.CANCELLED and not says_nothing:
             ledger.record_measurement(self.repository, measurement.commit, self.target, measurement)

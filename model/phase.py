@@ -144,6 +144,8 @@ class Phase:
     """Ids of phases that make no sense beside this one."""
     costs: str = ""
     """The price of the phase that the user must see, a slower start for example."""
+    costs_start_up: bool = False
+    """Whether the price is paid at every start; then the application's import is compared before and after."""
 
     def __post_init__(self) -> None:
         if not any(edit.changes for edit in self.edits):

@@ -13,6 +13,7 @@ from phasewise.model.phase import Declined, Phase
 if TYPE_CHECKING:
     # Names in annotations only: the terminal UI draws its first frame without the Dockerfile parser.
     from phasewise.model.repo import Target
+from phasewise.model.start_up import StartUp
 
 
 class State(StrEnum):
@@ -53,6 +54,15 @@ class Row:
     """Files of the phase that the user left out."""
     measurements: tuple[Measurement, ...] = ()
     """The latest measurement of the commit in each scenario that was measured."""
+    variant: Measurement | None = None
+    """The build of the further Dockerfile that the phase added, where it added one."""
+    start_up: StartUp | None = None
+    """The price of a phase that has one at start-up, against the step before it."""
+
+    @property
+    def changed_nothing(self) -> bool:
+        """Whether the phase changed no byte and no step, and added no Dockerfile either: it must be said aloud."""
+        return self.delta is not None and self.delta.is_no_op and self.variant is None
 
 
 @dataclass(frozen=True, slots=True)

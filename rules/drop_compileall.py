@@ -55,6 +55,7 @@ class DropCompileall(Rule):
             predicted=_predicted(view, found),
             choices=(_choice(mode),),
             costs=_costs(view),
+            costs_start_up=True,
         )
 
     FIRES = (

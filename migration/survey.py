@@ -1,0 +1,167 @@
+"""Where the migration of one target stands: its plan, what is applied, what was found out. Reads git only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from phasewise.migration import board, ledger, scan
+from phasewise.migration.choices import Choices
+from phasewise.migration.errors import Refused, Usage
+from phasewise.migration.git import Repository
+from phasewise.migration.ledger import Applied
+from phasewise.migration.planning import Wishes, free_id, make_plan, propose, recorded_picks, rule_of, ticked
+from phasewise.model.census import Census
+from phasewise.model.phase import Declined, Phase, Plan
+from phasewise.model.repo import RepoView, Target
+from phasewise.model.status import Status
+from phasewise.rules.base import Picks, Rule
+
+
+class Survey:
+    """What is known of one target of a repository; every answer is about the present HEAD."""
+
+    def __init__(
+        self, repository: Repository, target: Target, choices: Choices, rules: Sequence[Rule]
+    ) -> None:
+        self.repository, self.target, self.rules = repository, target, rules
+        self._choices = choices
+        self._phases: dict[tuple[str, bool], Phase | None] = {}
+        """By commit, and by whether a census was there to predict from."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """The user's decisions; where they left a choice open, the one recorded with the applied phase."""
+        return self._wishes(self.applied())
+
+    def plan(self) -> Plan:
+        """The phases that HEAD's text calls for, and what was declined."""
+        return self._plan(self.applied())
+
+    def proposal(self, id: str) -> tuple[Phase, Picks]:
+        """The phase as it stands on HEAD's text, whatever the plan would put before it.
+
+        Raises:
+            Usage: there is no such phase.
+            Refused: it does not apply here, or not now.
+        """
+        rule = rule_of(id, self.rules)
+        applied = self.applied()
+        taken = frozenset(entry.id for entry in applied)
+        if id in taken:
+            raise Refused(f"{id} is applied already", "nothing was changed")
+        if rule is None or id != free_id(rule.id, taken):
+            raise Usage(f"there is no phase {id}", "phasewise plan lists them")
+        wishes = self._wishes(applied)
+        answer = propose(rule, self.view(self.repository.head()), wishes)
+        if isinstance(answer, Declined):
+            raise Refused(f"{id} does not apply: {answer.reason}", "nothing was changed")
+        if reason := board.order_refusal(answer, taken):
+            raise Refused(f"{id}: {reason}", "nothing was changed")
+        picks = {choice.id: choice.picked for choice in answer.choices}
+        return ticked(replace(answer, id=id), wishes), picks
+
+    def status(self, targets: Sequence[Target]) -> Status:
+        """Everything that a front end shows of the target."""
+        head, baseline, applied = self.repository.head(), self.baseline(), self.applied()
+        plan, start = self._plan(applied), self.record(baseline)
+        rows = board.in_plan_order(
+            [
+                *board.applied_rows([self._step(entry) for entry in applied], start),
+                *board.proposed_rows(plan, self._wishes(applied), self._rolled_back(applied)),
+            ],
+            self.rules,
+        )
+        refusals = self.repository.refusals({row.id: row.phase.files for row in rows if row.phase})
+        return Status(
+            repository=self.repository.name,
+            path=str(self.repository.root),
+            branch=self.repository.branch() or "HEAD",
+            head=head,
+            target=self.target,
+            targets=tuple(targets),
+            baseline=baseline,
+            rows=board.with_refusals(rows, refusals),
+            declined=plan.declined,
+            baseline_measurement=start.newest,
+            baseline_verification=start.verification,
+            baseline_measurements=tuple(start.measurements.values()),
+            baseline_census=self.census(),
+            current_measurement=self.record(head).newest,
+            refusal=self.repository.blockers(()),
+            branch_decided=self._choices.branch_decided,
+        )
+
+    def baseline(self) -> str:
+        """The commit that the migration starts from."""
+        return ledger.baseline(self.repository, self.target)
+
+    def applied(self) -> tuple[Applied, ...]:
+        """The phases that HEAD holds, in the order of their commits."""
+        return ledger.applied(self.repository, self.target)
+
+    def record(self, commit: str) -> board.Record:
+        """What was found out about a commit."""
+        return board.Record(
+            ledger.measurements(self.repository, commit, self.target),
+            ledger.verification(self.repository, commit, self.target),
+        )
+
+    def census(self) -> Census | None:
+        """What is inside the baseline's image; None until it was built."""
+        return ledger.census(self.repository, self.baseline(), self.target)
+
+    def view(self, commit: str) -> RepoView:
+        """What a rule may look at."""
+        return scan.view(self.repository, commit, self.target, self.census())
+
+    def phase_of(self, entry: Applied) -> Phase | None:
+        """The phase behind an applied commit: what its rule says of the text before, with the commit's edits."""
+        known = (entry.commit, self.census() is not None)
+        if known not in self._phases:
+            self._phases[known] = self._read_back(entry)
+        return self._phases[known]
+
+    def before(self, commit: str) -> board.Record:
+        """What was found out about the step before: the applied phase before `commit`'s, else the baseline."""
+        commits = [self.baseline(), *(entry.commit for entry in self.applied())]
+        place = commits.index(commit) if commit in commits else len(commits)
+        return self.record(commits[max(0, place - 1)])
+
+    def variants(self, entry: Applied) -> tuple[Target, ...]:
+        """The further Dockerfiles that a phase added, as targets."""
+        added = self._added(entry)
+        if not added:
+            return ()
+        return tuple(t for t in scan.scan(self.repository, entry.commit) if t.dockerfile in added)
+
+    def _added(self, entry: Applied) -> tuple[str, ...]:
+        """The files that a phase's commit added."""
+        before = self.repository.entries(self.repository.resolve(f"{entry.commit}^"))
+        return tuple(path for path in entry.files if path not in before)
+
+    def _step(self, entry: Applied) -> board.Step:
+        measured = ledger.variants(self.repository, entry.commit, self._added(entry))
+        return board.Step(
+            entry, self.phase_of(entry), self.record(entry.commit), next(iter(measured.values()), None)
+        )
+
+    def _wishes(self, applied: Sequence[Applied]) -> Wishes:
+        return recorded_picks(self._choices.wishes(self.target.label), applied, self.rules)
+
+    def _plan(self, applied: Sequence[Applied]) -> Plan:
+        taken = frozenset(entry.id for entry in applied)
+        return make_plan(self.view(self.repository.head()), self._wishes(applied), taken, self.rules)
+
+    def _rolled_back(self, applied: Sequence[Applied]) -> frozenset[str]:
+        return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}
+
+    def _read_back(self, entry: Applied) -> Phase | None:
+        rule = rule_of(entry.id, self.rules)
+        if rule is None:
+            return None
+        before = self.repository.resolve(f"{entry.commit}^")
+        answer = propose(rule, self.view(before), Wishes(picks={rule.id: entry.picks}))
+        if isinstance(answer, Declined):
+            return None
+        return replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
