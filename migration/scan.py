@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 
 from phasewise.migration.git import Repository
 from phasewise.migration.history import Introduced
-from phasewise.model import context
-from phasewise.model.builds import build_references, is_vendored
+from phasewise.model.builds import context
+from phasewise.model.builds.dockerfile_names import is_named_so, is_secondary, may_be_one, reads_like_one
+from phasewise.model.builds.references import build_references, is_vendored
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError
-from phasewise.model.dockerfile_names import is_named_so, is_secondary, may_be_one, reads_like_one
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
 
 __all__ = ["DockerfileError", "RepoView", "builds", "scan", "view"]

@@ -10,11 +10,19 @@ from functools import cached_property
 
 from dockerfile_parse import DockerfileParser
 
-from phasewise.model.arguments import JSON_FORMS, json_words, key_values, split_flags, split_words
-from phasewise.model.instruction import Comment, DockerfileError, Flag, Heredoc, Instruction, Stage, Word
-from phasewise.model.joined import Joined
-from phasewise.model.masking import GAP, Block, Scan
-from phasewise.model.scopes import Scope, after, mount_sources
+from phasewise.model.syntax.arguments import JSON_FORMS, json_words, key_values, split_flags, split_words
+from phasewise.model.syntax.instruction import (
+    Comment,
+    DockerfileError,
+    Flag,
+    Heredoc,
+    Instruction,
+    Stage,
+    Word,
+)
+from phasewise.model.syntax.joined import Joined
+from phasewise.model.syntax.masking import GAP, Block, Scan
+from phasewise.model.syntax.scopes import Scope, after, mount_sources
 from phasewise.model.text import Span
 
 __all__ = [

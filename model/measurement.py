@@ -169,7 +169,11 @@ class Verification:
             here.get(
                 result.id,
                 CheckResult(
-                    result.id, result.title, Verdict.FAILED, "not found any more", f"{result.title}: not found any more"
+                    result.id,
+                    result.title,
+                    Verdict.FAILED,
+                    "not found any more",
+                    f"{result.title}: not found any more",
                 ),
             )
             for result in passed

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Word
-from phasewise.model.joined import Joined
-from phasewise.model.masking import Opener, openers
-from phasewise.model.pruning import Pruner
-from phasewise.model.shell_nodes import Chain, Compound, Negated, Role, Sequence, Simple, Tree
-from phasewise.model.shell_tree import Unsupported, parse
+from phasewise.model.syntax.joined import Joined
+from phasewise.model.syntax.masking import Opener, openers
+from phasewise.model.syntax.pruning import Pruner
+from phasewise.model.syntax.shell_nodes import Chain, Compound, Negated, Role, Sequence, Simple, Tree
+from phasewise.model.syntax.shell_tree import Unsupported, parse
 from phasewise.model.text import Edit, Span
 
 _SHELLS = {"sh", "bash", "dash", "ash"}

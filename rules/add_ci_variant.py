@@ -6,14 +6,14 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phasewise.model import ci_variant
-from phasewise.model.ci_dockerfile import NotDerivable, derive
-from phasewise.model.ci_requirements import Settings, script_path, script_text
-from phasewise.model.ci_situation import CHOICE, Situation
-from phasewise.model.ci_variant import NoVariant, Redirections
+from phasewise.model.ci import variant as ci_variant
+from phasewise.model.ci.light_dockerfile import NotDerivable, derive
+from phasewise.model.ci.light_requirements import Settings, script_path, script_text
+from phasewise.model.ci.situation import CHOICE, Situation
+from phasewise.model.ci.variant import NoVariant, Redirections
 from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk
+from phasewise.model.python.requirements import RequirementsError
 from phasewise.model.repo import BuildReference, Purpose, RepoView
-from phasewise.model.requirements import RequirementsError
 from phasewise.model.units import size
 from phasewise.rules.base import Example, Picks, Rule
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from phasewise.model.bytecode import Compilation, compilations, removal
 from phasewise.model.edits import insert_after
 from phasewise.model.phase import Choice, Declined, Evidence, FileEdit, Option, Phase, Prediction, Risk
+from phasewise.model.python.bytecode import Compilation, compilations, removal
 from phasewise.model.repo import RepoView
 from phasewise.model.text import Edit, apply_edits
 from phasewise.rules.base import Example, Picks, Rule

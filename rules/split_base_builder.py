@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phasewise.model.apt import installed_and_gone
-from phasewise.model.build_tools import Sorting, sort_packages, tool_commands
-from phasewise.model.clean_base import (
+from phasewise.model.debian.apt import installed_and_gone
+from phasewise.model.debian.build_tools import Sorting, sort_packages, tool_commands
+from phasewise.model.debian.packages import is_build_tool
+from phasewise.model.dockerfile import Dockerfile, Instruction
+from phasewise.model.phase import Declined, FileEdit, Phase, Risk
+from phasewise.model.python.environments import environment_copies
+from phasewise.model.repo import RepoView
+from phasewise.model.shell import Script
+from phasewise.model.stages.clean_base import (
     clean_base,
     clean_below,
     heirs_of_tools,
@@ -14,15 +20,8 @@ from phasewise.model.clean_base import (
     relocatable_runs,
     without_purges,
 )
-from phasewise.model.debian import is_build_tool
-from phasewise.model.dockerfile import Dockerfile, Instruction
-from phasewise.model.environments import environment_copies
-from phasewise.model.ownership import hand_over
-from phasewise.model.phase import Declined, FileEdit, Phase, Risk
-from phasewise.model.repo import RepoView
-from phasewise.model.shell import Script
-from phasewise.model.split_report import Split, costs, evidence_lines, predicted, why
-from phasewise.model.stage_split import (
+from phasewise.model.stages.ownership import hand_over
+from phasewise.model.stages.split import (
     CannotSplit,
     build_runs,
     builds_in_place,
@@ -31,6 +30,7 @@ from phasewise.model.stage_split import (
     split_stage,
     started_by,
 )
+from phasewise.model.stages.split_report import Split, costs, evidence_lines, predicted, why
 from phasewise.rules.base import Example, Picks, Rule
 
 _PSYCOPG2 = {"requirements.txt": "psycopg2==2.9.11\n"}

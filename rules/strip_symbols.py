@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
-from phasewise.model.environments import environment_copies, installs
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
+from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, apply_edits

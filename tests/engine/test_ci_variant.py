@@ -10,7 +10,7 @@ import pytest
 from phasewise.migration.census import take_census
 from phasewise.migration.events import BuildFinished
 from phasewise.migration.images import REPOSITORY_LABEL, Engine
-from phasewise.model.builds import build_references
+from phasewise.model.builds.references import build_references
 from phasewise.model.measurement import Outcome
 from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView, Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phasewise.model.apt import apt_commands, installed_and_gone, rewritten
+from phasewise.model.debian.apt import apt_commands, installed_and_gone, rewritten
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.shell import Script
 

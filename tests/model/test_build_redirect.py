@@ -4,10 +4,10 @@ import difflib
 
 import pytest
 
-from phasewise.model.build_redirect import redirected, with_step
-from phasewise.model.builds import build_references
+from phasewise.model.builds.build_redirect import redirected, with_step
+from phasewise.model.builds.references import build_references
+from phasewise.model.builds.yaml_edit import YamlRefusal, load
 from phasewise.model.repo import BuildReference, Purpose
-from phasewise.model.yaml_edit import YamlRefusal, load
 
 NAME = "Dockerfile.ci"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from phasewise.model.build_redirect import redirected
-from phasewise.model.builds import build_references
+from phasewise.model.builds.build_redirect import redirected
+from phasewise.model.builds.references import build_references
 from phasewise.model.repo import BuildReference, Purpose
 
 WORKFLOW = ".github/workflows/ci.yml"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from phasewise.model.ci_requirements import Settings, list_path, list_text, script_path, script_text
-from phasewise.model.requirements import listed
+from phasewise.model.ci.light_requirements import Settings, list_path, list_text, script_path, script_text
+from phasewise.model.python.requirements import listed
 
 FILES = {
     "requirements.txt": (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasewise.model.ci_dockerfile import NotDerivable, derive
+from phasewise.model.ci.light_dockerfile import NotDerivable, derive
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.repo import RepoView, Target
 

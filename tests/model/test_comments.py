@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phasewise.model.comments import divide
+from phasewise.model.syntax.comments import divide
 
 
 @pytest.mark.parametrize(

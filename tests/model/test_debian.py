@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from phasewise.model.debian import (
+
+from phasewise.model.debian.libraries import GONE, LIBRARIES, RENAMED, STILL_PROVIDED
+from phasewise.model.debian.packages import (
     COMMANDS,
     DOWNLOADERS,
     RELEASES,
@@ -21,7 +23,6 @@ from phasewise.model.debian import (
     release_of,
     runtime_libraries,
 )
-from phasewise.model.debian_libraries import GONE, LIBRARIES, RENAMED, STILL_PROVIDED
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 HEADERS = re.compile(r"-dev$|-dev-compat$|-multidev$")

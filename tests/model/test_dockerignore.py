@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasewise.model.dockerignore import is_ignored, with_exception
+from phasewise.model.builds.dockerignore import is_ignored, with_exception
 
 
 @pytest.mark.parametrize(

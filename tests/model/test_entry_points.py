@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasewise.model.entry_points import application_starts, suites_of
+from phasewise.model.python.entry_points import application_starts, suites_of
 from phasewise.model.repo import RepoView, Target
 
 FILES = {

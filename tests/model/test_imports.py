@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from phasewise.model.check_requirements_ci import at_import, local_files
-from phasewise.model.imports import Use, anywhere, at_start, imported_by_code
+from phasewise.model.ci.check_requirements_ci import at_import, local_files
+from phasewise.model.python.imports import Use, anywhere, at_start, imported_by_code
 
 
 def modules(code: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasewise.model.installs import Install, installs
+from phasewise.model.python.installs import Install, installs
 from phasewise.model.repo import RepoView, Target
 
 PATHS = (

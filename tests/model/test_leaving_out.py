@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from phasewise.model.census import Census, Distribution
-from phasewise.model.heavy import Packages
-from phasewise.model.imports import Use
-from phasewise.model.leaving_out import Requirements
+from phasewise.model.ci.heavy import Packages
+from phasewise.model.ci.leaving_out import Requirements
+from phasewise.model.python.imports import Use
 
 MB = 1_000_000
 

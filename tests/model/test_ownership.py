@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phasewise.model.dockerfile import Dockerfile
-from phasewise.model.ownership import hand_over
+from phasewise.model.stages.ownership import hand_over
 
 BUILDER = "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n\n"
 

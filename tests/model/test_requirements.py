@@ -2,8 +2,8 @@
 
 import pytest
 
-from phasewise.model.check_requirements_ci import logical_lines, package
-from phasewise.model.requirements import Listed, RequirementsError, constrained, listed, why_unreadable
+from phasewise.model.ci.check_requirements_ci import logical_lines, package
+from phasewise.model.python.requirements import Listed, RequirementsError, constrained, listed, why_unreadable
 
 
 def names(source: str, files: dict[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phasewise.model.repo import RepoView, Target
-from phasewise.model.runtime_use import runtime_uses, unversioned_loads
+from phasewise.model.stages.runtime_use import runtime_uses, unversioned_loads
 
 TOOLS = ("as", "curl", "git", "gcc", "g++", "go", "make", "strip", "wget")
 

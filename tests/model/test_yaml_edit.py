@@ -2,8 +2,7 @@
 
 import pytest
 
-from phasewise.model.text import Edit, Span, apply_edits
-from phasewise.model.yaml_edit import (
+from phasewise.model.builds.yaml_edit import (
     YamlRefusal,
     add_entry,
     add_item_before,
@@ -17,6 +16,7 @@ from phasewise.model.yaml_edit import (
     set_scalar,
     value_of,
 )
+from phasewise.model.text import Edit, Span, apply_edits
 
 TEXT = (
     "# top\r\n"

@@ -13,11 +13,11 @@ import pytest
 from phasewise.cli.demo import create as demo
 from phasewise.migration import scan
 from phasewise.migration.git import Repository
-from phasewise.model.builds import build_references
+from phasewise.model.builds.references import build_references
+from phasewise.model.builds.yaml_edit import load
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Declined, FileEdit, Phase, Risk
 from phasewise.model.repo import RepoView, Target
-from phasewise.model.yaml_edit import load
 from phasewise.rules.add_ci_variant import AddCiVariant
 from tests.stories import bahr, bot_core, phentrieve, truthgraph
 

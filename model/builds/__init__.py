@@ -1,0 +1,1 @@
+"""Which places of a repository build an image, and how to point them elsewhere: workflows, compose, scripts."""

@@ -1,0 +1,1 @@
+"""What Debian's packages are for, and edits of the lists that apt installs."""

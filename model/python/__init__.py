@@ -1,0 +1,1 @@
+"""What a Dockerfile installs with pip and uv, where to, and what the application imports."""

@@ -1,0 +1,1 @@
+"""How stages are divided into builder and runtime, and who owns what is copied."""

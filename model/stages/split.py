@@ -1,0 +1,566 @@
+"""Splits one stage that builds and runs into a clean base, a builder on it, and a runtime on it.
+
+The stage's instructions up to the last one that installs Python packages are given a side each; what follows
+is the runtime's, unchanged. Text is moved in whole lines, with the comments above it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from phasewise.model.debian.apt import apt_commands, edited, is_upkeep, rewritten
+from phasewise.model.debian.build_tools import Sorting
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.edits import drop_word
+from phasewise.model.python.environments import SYSTEM, installs
+from phasewise.model.repo import RepoView
+from phasewise.model.shell import Command, Script
+from phasewise.model.stages.clean_base import (
+    INSTALLERS,
+    divide_run,
+    divided_runs,
+    free_name,
+    from_image,
+    give_tools,
+    heirs_of_tools,
+    installs_more,
+    only_installers,
+)
+from phasewise.model.stages.runtime_use import Use, named_scripts, runtime_uses, start_text
+from phasewise.model.text import apply_edits
+
+VENV = "/opt/venv"
+_MAKE = f"RUN python -m venv {VENV}\n"
+
+_INSTALLERS = re.compile(r"(pip[\d.]*|uv|poetry|pdm|pipenv|virtualenv|venv)$")
+_NOT_UNDERSTOOD = {"conda": "conda", "mamba": "conda", "micromamba": "conda", "pipx": "pipx", "rye": "rye"}
+_COMPANIONS = frozenset(
+    {"git", "curl", "wget", "tar", "unzip", "cd", "rm", "mkdir", "export", ".", "source", "sh", "bash", "["}
+    | {"test", "echo", "printf", "python", "python3", "env", "sleep", "if"}
+)
+_USERS = frozenset(
+    {"useradd", "adduser", "groupadd", "addgroup", "usermod", "mkdir", "chown", "chmod", "install"}
+)
+_COMPILES = frozenset(
+    {"make", "cmake", "gcc", "g++", "cc", "ninja", "meson", "go", "configure", "f2py", "cython"}
+)
+_MANIFEST = re.compile(
+    r"(^|/)(requirements[^/]*|constraints[^/]*|pyproject\.toml|poetry\.(lock|toml)|uv\.(lock|toml)|pdm\.lock|Pipfile(\.lock)?"
+    r"|setup\.(py|cfg)|MANIFEST\.in|\.python-version|README[^/]*|LICENSE[^/]*)/?$"
+)
+_BUILD_ARGUMENT = re.compile(r"^(PIP_|UV_|POETRY_|CFLAGS|CXXFLAGS|LDFLAGS|MAKEFLAGS|CC$|CXX$)")
+_SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(?!docker-))|(find|du) /usr/local\b")
+_OTHER_PATH = re.compile(r"\b(cron|crond|sudo|sshd)\b|\bsu -|\brunuser -l")
+_RUNTIME_KEYWORDS = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT"})
+
+
+class CannotSplit(Exception):
+    """The stage is not understood well enough; the message is a clause that says where."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Whole lines of text, and how they stood before."""
+
+    text: str
+    blank: bool = True
+    """A blank line stood above them."""
+    follows: Instruction | None = None
+    """The instruction that stood above them."""
+    instruction: Instruction | None = None
+    settled: bool = False
+    """It reads or writes the application's files, and so depends on WORKDIR."""
+
+
+@dataclass
+class _Sides:
+    """The text of the three stages."""
+
+    base: list[_Piece] = field(default_factory=list)
+    builder: list[_Piece] = field(default_factory=list)
+    runtime: list[_Piece] = field(default_factory=list)
+
+    @property
+    def acted(self) -> bool:
+        """Whether an instruction was placed that depends on where and how it runs."""
+        return any(piece.settled for piece in (*self.builder, *self.runtime))
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    """Where the builder installs and what the runtime copies."""
+
+    path: str
+    is_new: bool
+    copied: tuple[str, ...]
+
+
+def installing_stage(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
+    """The stage of the lineage that installs Python packages into the final image; None: none does."""
+    for found in _needing_a_compiler(dockerfile, stage):
+        return dockerfile.stages[found.stage or 0]
+    return None
+
+
+def builds_in_place(dockerfile: Dockerfile, stage: Stage) -> Instruction | None:
+    """The RUN of the lineage that compiles among the application's own files; None: there is none."""
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            script = Script.of(dockerfile, instruction)
+            if script and any(map(_builds_in_place, script.commands)):
+                return instruction
+    return None
+
+
+def build_runs(dockerfile: Dockerfile, stage: Stage) -> tuple[Instruction, ...]:
+    """The RUNs of the lineage that would go to the builder."""
+    return tuple(dict.fromkeys(_needing_a_compiler(dockerfile, stage)))
+
+
+def _needing_a_compiler(dockerfile: Dockerfile, stage: Stage) -> list[Instruction]:
+    return [found.instruction for found in installs(dockerfile, stage)]
+
+
+def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Sequence[str] = ()) -> str:
+    """The Dockerfile with `stage` split; `inherited` are RUNs of tools that it had from the stages below it.
+
+    Raises:
+        CannotSplit: it does something whose place is not certain.
+    """
+    dockerfile = view.dockerfile
+    body = stage.instructions[1:]
+    roles = [_role(dockerfile, instruction) for instruction in body]
+    own = {apt.instruction.span for apt in sorting.commands}
+    installing = [index for index, role in enumerate(roles) if role == "install"]
+    if not installing:
+        raise CannotSplit("a RUN that installs packages does other things too", stage.instructions[0].line)
+    first = min(
+        index
+        for index, i in enumerate(body)
+        if i.keyword in ("COPY", "ADD") or i.span in own or index in installing
+    )
+    last = max(installing)
+    while last + 1 < len(body) and roles[last + 1] == "maintain":
+        last += 1
+    _check(dockerfile, stage, body[: last + 1])
+    environment = _environment(view, stage)
+    sides = _Sides()
+    middle = body[first : last + 1]
+    sides.builder += [_Piece(f"{chunk}\n") for chunk in inherited]
+    for position in range(len(middle)):
+        _place(view, sides, middle[position:], roles[first + position], sorting, environment)
+    if environment.is_new:
+        tools = [_only_tools_piece(dockerfile, piece) for piece in sides.builder]
+        sides.builder.insert(tools.index(False), _Piece(_MAKE))
+    text = _written(view, stage, body[:first], body[last + 1 :], sides, environment)
+    return _with_tools_on_top(view, stage, text, [*inherited, *_tools(dockerfile, stage, sorting)])
+
+
+def _tools(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> list[str]:
+    return [found.tools for found in divided_runs(dockerfile, [stage], sorting)]
+
+
+def _with_tools_on_top(view: RepoView, stage: Stage, text: str, tools: Sequence[str]) -> str:
+    """The text in which the stages that install on top of the split one have the tools themselves."""
+    before, after = view.dockerfile, Dockerfile.parse(text, view.target.dockerfile)
+    heirs = [heir for heir in heirs_of_tools(before, view.stage, stage.index) if installs_more(before, heir)]
+    for heir in heirs:
+        if before.user(heir.instructions[-1]) not in ("", "0", "root"):
+            raise CannotSplit(
+                "a stage on top of it installs as somebody else than root", heir.instructions[0].line
+            )
+    shift = len(after.stages) - len(before.stages)
+    moved = [after.stages[heir.index + shift] for heir in heirs]
+    return apply_edits(text, give_tools(after, moved, tools))
+
+
+def _only_tools_piece(dockerfile: Dockerfile, piece: _Piece) -> bool:
+    """Whether it must come before the environment is made: tools of Debian's, uv, poetry."""
+    script = Script.of(dockerfile, piece.instruction) if piece.instruction else None
+    return piece.instruction is None or (script is not None and only_installers(script))
+
+
+def started_by(view: RepoView) -> Use | None:
+    """The place that starts the service with uv, poetry or another installer; None: there is none."""
+    runs = [
+        i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions if i.keyword == "RUN"
+    ]
+    return next(iter(runtime_uses(view, INSTALLERS, runs).values()), None)
+
+
+def copies_tools(stage: Stage) -> bool:
+    """Whether a COPY brings uv or another installer from an image of its own."""
+    return any(
+        instruction.keyword == "COPY" and re.search(r"/(uv|uvx|poetry|pdm)\b", instruction.value)
+        for instruction in stage.instructions
+        if instruction.flag("from")
+    )
+
+
+def _depends_on_place(dockerfile: Dockerfile, instruction: Instruction) -> bool:
+    """Whether a WORKDIR in front of the instruction could change what it does."""
+    if instruction.keyword in ("COPY", "ADD"):
+        return not dockerfile.words(instruction)[-1].value.startswith("/")
+    script = Script.of(dockerfile, instruction)
+    return instruction.keyword == "RUN" and not (script is not None and only_installers(script))
+
+
+# --- what an instruction is for -----------------------------------------------------------------------------
+
+
+def _role(dockerfile: Dockerfile, instruction: Instruction) -> str:
+    """`apt`, `install`, `users`, `maintain` or `other` for a RUN; the keyword for the rest."""
+    if instruction.keyword != "RUN":
+        return instruction.keyword
+    script = Script.of(dockerfile, instruction)
+    if script is None:
+        return "other"
+    kinds = {_kind(command) for command in script.commands if not is_upkeep(command)}
+    if "install" in kinds:
+        return "install" if kinds <= {"install", "companion", "apt"} else "other"
+    if not kinds or "apt" in kinds:
+        return "apt"
+    if kinds == {"users"}:
+        return "users"
+    if kinds == {"maintain"}:
+        return "maintain"
+    return "install" if kinds <= {"companion"} and "rustup" in instruction.value else "other"
+
+
+def _kind(command: Command) -> str:
+    name, argv = command.name, command.argv
+    if name in ("apt-get", "apt"):
+        return "apt"
+    if _INSTALLERS.match(name) or (
+        name.startswith("python") and argv[1:3] in (("-m", "pip"), ("-m", "venv"))
+    ):
+        return "install"
+    if name.startswith("python") and argv[1:4] == ("-m", "spacy", "download"):
+        return "install"
+    if name in _USERS:
+        return "users"
+    if name in ("find", "xargs", "strip"):
+        return "maintain"
+    return "companion" if name in _COMPANIONS else "other"
+
+
+def _check(dockerfile: Dockerfile, stage: Stage, instructions: Sequence[Instruction]) -> None:
+    """Raises CannotSplit for what no side is certain for."""
+    for instruction in instructions:
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            if command.name in _NOT_UNDERSTOOD:
+                manager = _NOT_UNDERSTOOD[command.name]
+                raise CannotSplit(f"packages are installed with {manager}", instruction.line)
+            if _builds_in_place(command):
+                raise CannotSplit("it compiles into the application's own directory", instruction.line)
+            if command.name in _COMPILES or command.argv[:2] == ("cargo", "install"):
+                raise CannotSplit(
+                    f"`{command.name}` builds something outside of Python's packages, and which of its files the "
+                    "service needs is not known",
+                    instruction.line,
+                )
+        if instruction.keyword == "ONBUILD":
+            raise CannotSplit("ONBUILD acts in another build", instruction.line)
+        if instruction.keyword == "USER" and instruction.value.split(":")[0] not in ("root", "0"):
+            raise CannotSplit(
+                "packages are installed after USER, as somebody else than root", instruction.line
+            )
+    if any(i.flag("from") and (i.flag("from") or "").isdecimal() for i in dockerfile.instructions):
+        raise CannotSplit("a COPY names a stage by its number, which a new stage would shift")
+
+
+def _builds_in_place(command: Command) -> bool:
+    return bool({"setup.py", "build_ext", "cythonize"} & set(command.argv)) or command.argv[:2] == (
+        "maturin",
+        "develop",
+    )
+
+
+# --- the environment ----------------------------------------------------------------------------------------
+
+
+def _environment(view: RepoView, stage: Stage) -> _Environment:
+    dockerfile = view.dockerfile
+    found = [i for i in installs(dockerfile, stage) if not _only_tools(i.command)]
+    paths = list(dict.fromkeys(install.environment for install in found))
+    if len(paths) != 1:
+        where = " and ".join(paths) or "no place that is understood"
+        raise CannotSplit(f"packages are installed into {where}", stage.instructions[0].line)
+    if paths[0] != SYSTEM:
+        return _Environment(paths[0], False, (paths[0],))
+    image = dockerfile.expand(dockerfile.lineage(stage)[0].base, stage.instructions[0]) or ""
+    if image.split(":")[0].rpartition("/")[2] != "python":
+        raise CannotSplit(
+            f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
+        )
+    if not _depends_on_system_paths(view):
+        return _Environment(VENV, True, (VENV,))
+    version = re.search(r":(\d+\.\d+)", image)
+    if not version:
+        raise CannotSplit(f"the version of Python in {image} is not known", stage.instructions[0].line)
+    packages = f"/usr/local/lib/python{version[1]}/site-packages"
+    return _Environment(SYSTEM, False, (packages, "/usr/local/bin"))
+
+
+def _only_tools(command: Command) -> bool:
+    """`pip install --upgrade pip` and the like: nothing that the service imports."""
+    argv = command.argv
+    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
+    named = {re.split(r"[=<>!~\[;]", word)[0] for word in words if not word.startswith("-")}
+    return bool(named) and named <= {
+        "pip",
+        "setuptools",
+        "wheel",
+        "uv",
+        "poetry",
+        "pipenv",
+        "pdm",
+        "poetry-core",
+    }
+
+
+def _depends_on_system_paths(view: RepoView) -> bool:
+    """Whether something names Python's own directories, or starts the service without its PATH."""
+    starts = start_text(view, view.stage)
+    texts = [starts, *(view.files[path] for path in named_scripts(view, starts))]
+    texts += [
+        instruction.value
+        for stage in view.dockerfile.lineage(view.stage)
+        for instruction in stage.instructions
+        if instruction.keyword in ("ENV", "RUN", "COPY", "VOLUME", "WORKDIR")
+    ]
+    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
+    texts += [view.files[path] for path in compose if path in view.files]
+    return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in texts)
+
+
+# --- the sides ----------------------------------------------------------------------------------------------
+
+
+def _place(
+    view: RepoView,
+    sides: _Sides,
+    rest: Sequence[Instruction],
+    role: str,
+    sorting: Sorting,
+    environment: _Environment,
+) -> None:
+    """Puts the first of `rest` on its side or sides; the others are what follows it in the middle."""
+    dockerfile, instruction = view.dockerfile, rest[0]
+    piece = _piece(dockerfile, instruction)
+    if role == "apt":
+        _place_apt(dockerfile, sides, instruction, sorting, piece)
+    elif role in ("install", "maintain"):
+        _place_install(dockerfile, sides, instruction, sorting, environment, piece)
+    elif role in ("users", "ENV", "USER"):
+        sides.base.append(piece)
+    elif role in ("WORKDIR", "SHELL"):
+        for side in (sides.builder, sides.runtime) if sides.acted else (sides.base,):
+            side.append(piece)
+    elif role == "ARG":
+        _place_argument(dockerfile, sides, instruction, rest[1:], piece)
+    elif role in ("COPY", "ADD"):
+        _place_copy(view, sides, instruction, rest[1:], piece)
+    elif role in _RUNTIME_KEYWORDS:
+        sides.runtime.append(piece)
+    else:
+        raise CannotSplit(
+            "whether this belongs to the build or to the service is not certain: "
+            + " ".join(instruction.value.split())[:60],
+            instruction.line,
+        )
+
+
+def _place_apt(
+    dockerfile: Dockerfile, sides: _Sides, instruction: Instruction, sorting: Sorting, piece: _Piece
+) -> None:
+    if sides.acted and not _only_apt(dockerfile, instruction):
+        raise CannotSplit("a RUN of packages may read files that were copied before it", instruction.line)
+    divided = divide_run(dockerfile, instruction, sorting)
+    if divided is None:
+        sides.base.append(piece)
+        return
+    if divided.clean is not None:
+        sides.base.append(_Piece(divided.clean + "\n"))
+    sides.builder.append(_Piece(divided.tools + "\n"))
+
+
+def _only_apt(dockerfile: Dockerfile, instruction: Instruction) -> bool:
+    script = Script.of(dockerfile, instruction)
+    return script is not None and all(_kind(c) == "apt" or is_upkeep(c) for c in script.commands)
+
+
+def _place_install(
+    dockerfile: Dockerfile,
+    sides: _Sides,
+    instruction: Instruction,
+    sorting: Sorting,
+    environment: _Environment,
+    piece: _Piece,
+) -> None:
+    """An install goes to the builder; what Debian's packages of the same RUN run with, to all.
+
+    With a new environment `--system` goes, since it would pass the environment by.
+    """
+    script = Script.of(dockerfile, instruction)
+    if script is None:
+        sides.builder.append(piece)
+        return
+    if apt_commands(script, "install"):
+        others = [
+            command
+            for command in script.commands
+            if _kind(command) not in ("apt",) and not is_upkeep(command)
+        ]
+        below = rewritten(dockerfile, script, sorting.clean, without=others)
+        if below is not None:
+            sides.base.append(_Piece(f"{below}\n"))
+        text = rewritten(dockerfile, script, sorting.tools)
+        if text is not None:
+            piece = replace(piece, text=piece.text.replace(instruction.span.of(dockerfile.text), text))
+    words = [word for command in script.commands for word in command.words if word.value == "--system"]
+    if words and environment.is_new:
+        whole = dockerfile.lines(instruction)
+        text = edited(dockerfile.text, whole, [drop_word(dockerfile.text, word.span) for word in words])
+        piece = replace(piece, text=text)
+    sides.builder.append(piece)
+
+
+def _place_argument(
+    dockerfile: Dockerfile,
+    sides: _Sides,
+    instruction: Instruction,
+    rest: Sequence[Instruction],
+    piece: _Piece,
+) -> None:
+    """An ARG goes where it is used; one that steers pip or a compiler, to the builder."""
+    names = [word.value.partition("=")[0] for word in dockerfile.words(instruction)]
+    used = re.compile(r"\$\{?(" + "|".join(map(re.escape, names)) + r")\b")
+    stage = dockerfile.stages[instruction.stage or 0]
+    tail = [i for i in stage.instructions if i.span > instruction.span and i not in rest]
+    builds = any(used.search(i.span.of(dockerfile.text)) for i in rest) or any(
+        map(_BUILD_ARGUMENT.match, names)
+    )
+    runs = any(used.search(i.span.of(dockerfile.text)) for i in tail)
+    side = sides.base if builds and runs else sides.builder if builds else sides.runtime
+    side.append(piece)
+
+
+def _place_copy(
+    view: RepoView,
+    sides: _Sides,
+    instruction: Instruction,
+    rest: Sequence[Instruction],
+    piece: _Piece,
+) -> None:
+    """What only installs read goes to the builder, what the service reads too to both."""
+    dockerfile = view.dockerfile
+    words = [word.value for word in dockerfile.words(instruction)]
+    external = instruction.flag("from") is not None and not dockerfile.source_stage(instruction)
+    if external and started_by(view):
+        sides.base.append(piece)
+        return
+    if instruction.flag("from") is not None and dockerfile.source_stage(instruction):
+        needed = any(words[-1].rstrip("/") in later.value for later in rest if later.keyword == "RUN")
+        (sides.builder if needed else sides.runtime).append(piece)
+        return
+    sides.builder.append(piece)
+    shared = instruction.flag("from") is None and not all(_MANIFEST.search(word) for word in words[:-1])
+    if shared or instruction.heredocs:
+        sides.runtime.append(piece)
+
+
+# --- the text -----------------------------------------------------------------------------------------------
+
+
+def _piece(dockerfile: Dockerfile, instruction: Instruction) -> _Piece:
+    """The whole lines of an instruction, the comments above it and those that stand apart from all."""
+    lines = dockerfile.lines(instruction)
+    stage = dockerfile.stages[instruction.stage or 0]
+    earlier = stage.instructions[stage.instructions.index(instruction) - 1]
+    between = dockerfile.text[dockerfile.lines(earlier).end : lines.start]
+    text = lines.of(dockerfile.text)
+    apart = between.strip("\n") and between.strip("\n") + "\n\n"
+    return _Piece(
+        apart + (text if text.endswith("\n") else text + "\n"),
+        bool(between),
+        earlier,
+        instruction,
+        _depends_on_place(dockerfile, instruction),
+    )
+
+
+def _joined(pieces: Sequence[_Piece], previous: Instruction | None = None) -> str:
+    """The pieces, with a blank line where there was one and where two meet that did not."""
+    parts = []
+    for piece in pieces:
+        together = not piece.blank and previous is not None and piece.follows is previous
+        parts.append(piece.text if together else f"\n{piece.text}")
+        previous = piece.instruction
+    return "".join(parts)
+
+
+def _written(
+    view: RepoView,
+    stage: Stage,
+    head: Sequence[Instruction],
+    tail: Sequence[Instruction],
+    sides: _Sides,
+    environment: _Environment,
+) -> str:
+    """The whole text with the stage's own part replaced by the three stages."""
+    dockerfile = view.dockerfile
+    text, start, end = dockerfile.text, stage.instructions[0], dockerfile.lines(stage.instructions[-1]).end
+    parent = dockerfile.stages[stage.base_stage].name if stage.base_stage is not None else None
+    inherits = parent is not None and not head and not sides.base
+    base = (parent or "") if inherits else free_name(dockerfile, "base", "common", "python-base")
+    builder = free_name(dockerfile, "builder", "build", "dependencies", taken={base})
+    runtime = stage.name or free_name(dockerfile, "runtime", "final", taken={base, builder})
+    image = from_image(dockerfile, stage)
+    path = _path_line(environment, view, stage)
+    own_path = f"\n{path}" if path and inherits else ""
+    last_of_head = head[-1] if head else start
+    head_end = dockerfile.lines(last_of_head, comments=False).end
+    copies = "".join(f"COPY --from={builder} {copied} {copied}\n" for copied in environment.copied)
+    below = [
+        f"{text[start.span.start : image.end]} AS {base}\n",
+        text[dockerfile.lines(start, comments=False).end : head_end],
+        _joined(sides.base, last_of_head),
+        f"\n{path}" if path else "",
+        "\n",
+    ]
+    rest = text[_start_of(dockerfile, tail[0]) : end] if tail else ""
+    written = [
+        *([] if inherits else below),
+        f"FROM {base} AS {builder}\n{own_path}",
+        _joined(sides.builder),
+        f"\nFROM {base} AS {runtime}\n{own_path}\n{copies}",
+        _joined(sides.runtime),
+        rest if rest.startswith("\n") else f"\n{rest}",
+    ]
+    return text[: start.span.start] + "".join(written) + text[end:]
+
+
+def _start_of(dockerfile: Dockerfile, instruction: Instruction) -> int:
+    """Where the text of an instruction begins, with blank lines and separate comments above it."""
+    stage = dockerfile.stages[instruction.stage or 0]
+    earlier = stage.instructions[stage.instructions.index(instruction) - 1]
+    return dockerfile.lines(earlier, comments=False).end
+
+
+def _path_line(environment: _Environment, view: RepoView, stage: Stage) -> str:
+    """The ENV that puts a new environment on PATH; uv and poetry want to be told of it."""
+    if not environment.is_new:
+        return ""
+    told = any(
+        install.command.name in ("uv", "poetry", "pdm", "pipenv")
+        for install in installs(view.dockerfile, stage)
+    )
+    path = f'PATH="{VENV}/bin:$PATH"'
+    return f"ENV VIRTUAL_ENV={VENV} \\\n    {path}\n" if told else f"ENV {path}\n"

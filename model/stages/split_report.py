@@ -1,0 +1,98 @@
+"""What a split says of itself: the reason, the price, the lines it rests on, and the bytes it should save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from phasewise.model.debian.build_tools import Sorting
+from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
+from phasewise.model.phase import Prediction
+from phasewise.model.repo import RepoView
+from phasewise.model.stages.ownership import Handover, hand_over
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The new text, and what it rests on."""
+
+    text: str
+    sorting: Sorting
+    handover: Handover | None
+
+
+def why(view: RepoView, split: Split) -> str:
+    """What is wrong now, what the phase does, and what it keeps."""
+    sorting, parts = split.sorting, []
+    if sorting.worthwhile:
+        parts.append(
+            f"The image ships {_listed(sorting.moved)}, which only its build needs. They move to a builder; "
+            "the image starts from a base without them and copies what was built."
+        )
+        replaced = {name: libraries for name, libraries in sorting.libraries.items() if libraries}
+        kept = [f"{name} becomes {_listed(replaced[name])}" for name in replaced if is_headers(name)]
+        kept += [
+            f"{_listed(replaced[name])}, which came with {name}" for name in replaced if not is_headers(name)
+        ]
+        kept += [
+            f"{name} stays: {use.evidence.path}:{use.evidence.line} calls it"
+            for name, use in sorting.used.items()
+        ]
+        kept += [f"{name} stays: its library is not known" for name in sorting.unsure]
+        if kept:
+            parts.append("What runs keeps what it needs: " + "; ".join(kept) + ".")
+    if split.handover:
+        parts.append(
+            "A recursive chown or chmod in a layer of its own writes every file again. COPY sets the owner "
+            "instead; directories that must stay writable still change hands, without what is in them."
+        )
+    return "\n\n".join(parts)
+
+
+def _listed(names: Iterable[str]) -> str:
+    words = list(names)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def costs(sorting: Sorting) -> str:
+    """What somebody who works in a running container would miss."""
+    gone = [package for package in sorting.moved if is_downloader(package)]
+    return f"{_listed(gone)}: no longer at hand in a running container" if gone else ""
+
+
+def evidence_lines(view: RepoView, split: Split) -> list[int]:
+    """The lines that bring the tools in, then those that write files again."""
+    dockerfile = view.dockerfile
+    moved = set(split.sorting.moved) if split.sorting.worthwhile else set()
+    lines = [
+        dockerfile.line_of(word.span.start)
+        for apt in split.sorting.commands
+        for word, name in zip(apt.packages, apt.names, strict=True)
+        if name in moved
+    ]
+    handover = hand_over(dockerfile, view.stage)
+    for change in handover.replaced if handover else ():
+        lines.append(dockerfile.line_of(change.command.span.start))
+    return list(dict.fromkeys(lines))
+
+
+def predicted(view: RepoView, split: Split) -> Prediction:
+    """The packages that leave and the layers that are not written again, as the baseline's census has them."""
+    if view.census is None:
+        return Prediction(because="the image was not measured yet")
+    installed = view.census.apt_packages
+    gone = (
+        leaves_with(split.sorting.moved, installed, split.sorting.stays) if split.sorting.worthwhile else ()
+    )
+    packages = sum(installed[package] for package in gone)
+    handover = hand_over(view.dockerfile, view.stage)
+    runs = {" ".join(change.instruction.value.split()) for change in (handover.replaced if handover else ())}
+    layers = sum(
+        layer.size_bytes
+        for layer in view.census.layers
+        if any(run in " ".join(layer.created_by.split()) for run in runs)
+    )
+    return Prediction(
+        -(packages + layers),
+        f"{len(gone)} Debian packages and the layers that only change owners, in the baseline's image",
+    )
