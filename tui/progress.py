@@ -57,6 +57,8 @@ class Progress:
     finished: events.Finished | None = None
     ended: float | None = None
     stopping: bool = False
+    then: str = ""
+    """The title of the job that waits for this one."""
 
     def take(self, event: events.Event, now: float) -> None:
         """Takes in one event that arrived at `now` (seconds on the same clock as `started`)."""

@@ -41,6 +41,8 @@ class Situation:
     """The title of the job that runs; empty when none does."""
     engine: bool | None
     """Whether an engine answers; None while that is not known yet."""
+    can_wait: bool = False
+    """Whether the job that runs is one that another may wait for."""
 
 
 def why_not(action: str, now: Situation) -> str:
@@ -61,7 +63,10 @@ def _apply(now: Situation) -> str:
         return f"{row.id} is applied already; u rolls it back"
     if row.state is State.SKIPPED:
         return f"{row.id} is skipped; s takes it up again"
-    return _busy(now) or (now.status.refusal if now.status else "") or row.refusal or _nothing_ticked(row)
+    blocked = "" if now.can_wait else _busy(now)
+    refused = (now.status.refusal if now.status else "") or row.refusal
+    unknown = "still looking for an engine" if now.engine is None else ""
+    return blocked or refused or unknown or _nothing_ticked(row)
 
 
 def _roll_back(now: Situation) -> str:

@@ -367,7 +367,7 @@ ROWS = (
 
 MIDWAY = Status(
     "bahr",
-    "/work/bahr",
+    "/srv/bahr",
     "docker-diet",
     STRIPPED,
     TARGET,

@@ -325,6 +325,54 @@ async def test_the_baseline_is_built_when_it_was_never_measured() -> None:
         await driver.until(lambda: "11.89 GB" in driver.lines[0])
 
 
+def long_baseline(fake: FakeSession, gate: Gate) -> None:
+    fake.expect("prepare", script=[
+        gate,
+        lambda: setattr(fake, "now", replace(story.START, branch_decided=True)),
+        events.Measured(story.BASELINE[0]),
+        events.Finished(True, "the baseline is measured and checked"),
+    ])  # fmt: skip
+
+
+async def test_a_phase_waits_for_the_baseline() -> None:
+    gate = Gate()
+    fake = FakeSession(replace(story.FRESH, branch_decided=True))
+    long_baseline(fake, gate)
+    fake.expect("apply", "copy_chown", None, True, script=[events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        await driver.until(lambda: driver.main.jobs.running)
+        await driver.press("a")
+        await driver.until(lambda: "building the baseline, then applying copy_chown" in driver.text)
+        await driver.press("a")
+        assert driver.toasts == ["building the baseline is still running; c stops it"]
+        gate.open()
+        await driver.until(lambda: calls(fake) == ["prepare", "apply"])
+        await idle(driver)
+
+
+async def test_a_phase_that_waits_is_given_up_with_the_baseline() -> None:
+    fake = FakeSession(replace(story.FRESH, branch_decided=True))
+    long_baseline(fake, Gate())
+    fake.expect("prepare", script=[events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        await driver.until(lambda: driver.main.jobs.running)
+        await driver.press("a")
+        await driver.until(lambda: driver.main.next)
+        await driver.press("c")
+        await driver.until(lambda: any("f5 begins again" in toast for toast in driver.toasts))
+        assert calls(fake) == ["prepare"]
+        await driver.press("f5")
+        await driver.until(lambda: calls(fake) == ["prepare", "prepare"])
+
+
+async def test_an_engine_that_comes_later_is_found() -> None:
+    fake = FakeSession(story.MIDWAY, engine=False)
+    async with driving(fake) as driver:
+        fake.engine = True
+        await driver.press("f5")
+        await driver.until(lambda: "docker 26.1.5" in driver.lines[0])
+
+
 async def test_without_an_engine_everything_but_measuring_works() -> None:
     fake = FakeSession(replace(story.FRESH, branch_decided=True), engine=False)
     fake.expect("apply", "copy_chown", None, False, script=[events.Finished(True, "committed, not measured")])

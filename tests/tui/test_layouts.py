@@ -85,7 +85,7 @@ async def test_the_layout_follows_a_resize() -> None:
     async with driving(FakeSession(story.MIDWAY), WIDE) as driver:
         await driver.pilot.resize_terminal(*NARROW)
         await driver.until(lambda: not driver.main.query_one("#image").region.height)
-        assert re.search(r"copy_chown +verified +−5.84 GB measured", driver.lines[2])
+        assert re.search(r"copy_chown  Give files.* verified +−5.84 GB measured", driver.lines[2])
         await driver.pilot.resize_terminal(*WIDE)
         await driver.until(lambda: driver.main.query_one("#image").region.height)
         assert "verified  Give files their owner" in driver.text

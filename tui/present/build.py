@@ -53,10 +53,13 @@ def status_line(progress: Progress | None, advice: Content, now: float, cells: i
             f": {text.one_line(progress.finished.summary)}",
         )
         return text.ends(said, text.own((f"{units.seconds(progress.seconds(now))} ", "dim")), cells)
+    then = f", then {text.one_line(progress.then)}" if progress.then else ""
     stop = "stopping …" if progress.stopping else "c to stop"
     return text.ends(
         text.own(
-            (" ● ", "bold $text-primary"), (text.one_line(progress.title), "bold"), f"  {_doing(progress)}"
+            (" ● ", "bold $text-primary"),
+            (text.one_line(progress.title), "bold"),
+            f"{then}  {_doing(progress)}",
         ),
         text.own((f"{units.seconds(progress.seconds(now))} so far, {stop} ", "dim")),
         cells,

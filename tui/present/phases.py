@@ -93,6 +93,8 @@ def _measured(row: Row) -> Content:
 def line(row: Row, number: int, shown: Mark, cells: int) -> Content:
     """The phase on one line: glyph, number, id, word, effect."""
     left = text.own((f"{shown.glyph} ", shown.style), (f"{number} ", "dim"), (row.id, "bold"))
+    if cells >= 60:
+        left += text.own((f"  {text.one_line(row.title)}", "dim"))
     word = Content.styled(shown.word.ljust(11), shown.style)
     figure = effect(row)
     right = word + Content(" " * max(20 - figure.cell_length, 1)) + figure if cells >= 60 else figure

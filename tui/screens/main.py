@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -16,17 +15,18 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, TabbedContent, TabPane
 
-from phasewise.migration.errors import NoEngine, PhasewiseError
-from phasewise.migration.events import Committed
-from phasewise.model.status import Row, State, Status
+from phasewise.migration.errors import NoEngine
+from phasewise.model.status import Row, Status
 from phasewise.tui import advice, text
 from phasewise.tui.desk import Desk
-from phasewise.tui.jobs import JobEnded, JobRunner, Start, StatusRead
+from phasewise.tui.jobs import JobRunner
 from phasewise.tui.keys import KEYS, Key, bindings, pressed
 from phasewise.tui.present import bars, build, checks, effect
 from phasewise.tui.reasons import Situation, why_not
 from phasewise.tui.screens.branch_modal import Destination
+from phasewise.tui.screens.job_control import BASELINE, JobControl, Waiting
 from phasewise.tui.screens.phase_actions import PhaseActions
+from phasewise.tui.screens.reading import Reading
 from phasewise.tui.screens.view_actions import ViewActions
 from phasewise.tui.widgets.build_panel import BuildPanel
 from phasewise.tui.widgets.choice_picker import ChoicePicker
@@ -41,11 +41,10 @@ from phasewise.tui.widgets.why_tab import WhyTab
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
 
-Answer = TypeVar("Answer")
 _REDRAW_SECONDS = 0.5
 
 
-class MainScreen(PhaseActions, ViewActions, Screen[None]):
+class MainScreen(Reading, JobControl, PhaseActions, ViewActions, Screen[None]):
     """Holds the status, the cursor and the job; everything that is drawn follows from them."""
 
     BINDINGS = bindings()
@@ -62,12 +61,17 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         super().__init__()
         self.clock = clock
         self.jobs = JobRunner(self, clock)
+        self.open_session = open_session
+        self.desk: Desk | None = None
+        """Where the session answers, once it is open."""
+        self.missing: NoEngine | None = None
+        """What is known of an engine that is not there."""
         self.destination: Destination | None = None
         """Where the next phase is committed, when the user was asked."""
-        self._open_session = open_session
-        self._desk: Desk | None = None
-        self._missing: NoEngine | None = None
-        self._leaving = False
+        self.next: Waiting | None = None
+        """The job that begins when the one that runs is done."""
+        self.leaving = False
+        """Whether to leave as soon as the job is over."""
         self._diff = DiffTab()
 
     def compose(self) -> ComposeResult:
@@ -96,19 +100,19 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         self.query_one("#image").border_title = Content("Image")
         self.query_one("#filter").display = False
         self.query_one(PhaseList).focus()
-        self._redraw = self.set_interval(_REDRAW_SECONDS, self.draw_job, pause=True)
-        self.watch(self.app, "app_focus", self._came_back, init=False)
+        self.redraw = self.set_interval(_REDRAW_SECONDS, self.draw_job, pause=True)
+        self.watch(self.app, "app_focus", self.came_back, init=False)
         self.draw_job()
         # The first frame comes first; opening the repository may take longer than that.
-        self.call_after_refresh(self._open)
+        self.call_after_refresh(self.open)
 
     # What follows from what
 
     @property
     def session(self) -> Session:
         """The session, once it is open."""
-        assert self._desk is not None
-        return self._desk.session
+        assert self.desk is not None
+        return self.desk.session
 
     @property
     def row(self) -> Row | None:
@@ -124,7 +128,9 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
     def situation(self) -> Situation:
         """What it depends on which keys can be used."""
         running = self.jobs.running
-        return Situation(self.status, self.row, self.file, running.title if running else "", self.engine)
+        title = running.title if running else ""
+        can_wait = title == BASELINE and self.next is None and not self.leaving
+        return Situation(self.status, self.row, self.file, title, self.engine, can_wait)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key can be used now."""
@@ -171,7 +177,7 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
     def draw_job(self) -> None:
         """Draws the job as it is at this moment."""
         progress = self.jobs.progress
-        said = advice.sentence(self.status, self.engine, self._missing)
+        said = advice.sentence(self.status, self.engine, self.missing)
         self.query_one(BuildPanel).show(progress, self._expected(), said, self.clock())
         if self.query_one("#tabs", TabbedContent).active == "build":
             self.query_one("#build-page", Page).show(
@@ -247,110 +253,3 @@ class MainScreen(PhaseActions, ViewActions, Screen[None]):
         if self.query_one("#tabs", TabbedContent).active != id:
             self.query_one("#tabs", TabbedContent).active = id
             self.query_one(PhaseList).focus()
-
-    # The session
-
-    async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:
-        """What the session answers; None, and a toast, when it refuses."""
-        if self._desk is None:
-            return None
-        try:
-            return await self._desk.ask(question)
-        except PhasewiseError as error:
-            self.say(f"{error.message}\n{error.hint}".strip(), "error")
-            return None
-
-    async def change(self, wish: Callable[[Session], None]) -> None:
-        """Tells the session a wish of the user, and shows what follows from it."""
-
-        def wished(session: Session) -> Status:
-            wish(session)
-            return session.status()
-
-        self.status = await self.ask(wished) or self.status
-
-    @work(group="ask")
-    async def action_refresh(self) -> None:
-        """Reads the repository again."""
-        self.status = await self.ask(lambda session: session.status()) or self.status
-
-    def _came_back(self, focused: bool) -> None:
-        """The terminal has the focus again: the repository may have changed meanwhile."""
-        if focused and self.status and not self.jobs.running:
-            self.action_refresh()
-
-    @work(group="open")
-    async def _open(self) -> None:
-        """Opens the session, looks for an engine, and builds the baseline where that was never done."""
-        try:
-            self._desk = Desk(await asyncio.to_thread(self._open_session))
-            self.status = await self._desk.ask(lambda session: session.status())
-        except PhasewiseError as error:
-            self.app.fail(error)
-            return
-        try:
-            label = await self._desk.ask(lambda session: session.engine_label())
-        except NoEngine as error:
-            self._missing = error
-            self.query_one(TitleBar).engine = text.own(("no engine", "$text-warning"))
-            self.engine = False
-            return
-        self.query_one(TitleBar).engine = text.own((text.one_line(label), "dim"))
-        self.engine = True
-        if self.status.baseline_measurement is None or self.status.baseline_verification is None:
-            self.start_job("building the baseline", "", self.session.prepare)
-
-    # The job
-
-    def start_job(self, title: str, phase: str, begin: Start) -> None:
-        """Starts a job, unless one runs already."""
-        if self._desk is None or self.jobs.running:
-            self.say("another job is still running; c stops it", "warning")
-            return
-        self.jobs.start(title, phase, self._desk, begin)
-        self.query_one(PhaseList).running = phase
-        self._redraw.resume()
-        self.draw_job()
-
-    def leave_when_done(self, stop: bool) -> None:
-        """Leaves as soon as the job is over; at once when it is over already."""
-        if self.jobs.running is None:
-            self.app.exit()
-            return
-        self._leaving = True
-        if stop:
-            self.jobs.stop()
-        self.draw_job()
-
-    def on_job_progressed(self) -> None:
-        if any(isinstance(event, Committed) for event in self.jobs.drain()):
-            # The new branch is there now; the next phase goes on it.
-            self.destination = None
-        self.draw_job()
-
-    def on_status_read(self, message: StatusRead) -> None:
-        self.status = message.status
-
-    def on_job_ended(self, message: JobEnded) -> None:
-        self.jobs.drain()
-        self._redraw.pause()
-        self.query_one(PhaseList).running = ""
-        self.draw_job()
-        if self._leaving:
-            self.app.exit()
-        else:
-            self._show_end(message)
-
-    def _show_end(self, message: JobEnded) -> None:
-        """Says what went wrong (the build panel says what went well); what failed is shown with what broke."""
-        progress, error = message.progress, message.error
-        finished = progress.finished
-        summary = finished.summary if finished else "it ended without a word"
-        if isinstance(error, PhasewiseError):
-            self.say(f"{error.message}\n{error.hint}".strip(), "error")
-        elif finished is None or not finished.ok:
-            self.say(f"{progress.title}: {summary}", "error")
-        row = self.status.row(progress.phase) if self.status else None
-        if row is not None and row.state is State.FAILED and not progress.stopping:
-            self.query_one(PhaseList).choose(row.id)
-            self.open_tab("checks" if row.broken else "build")

@@ -97,8 +97,7 @@ class PhaseActions(Screen[None]):
 
     def action_cancel(self: MainScreen) -> None:
         """Stops the job."""
-        self.jobs.stop()
-        self.draw_job()
+        self.stop_job()
 
     @work(group="ask")
     async def action_quit(self: MainScreen) -> None:

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import OptionList
 
 from phasewise.model.phase import FileEdit
 from phasewise.model.status import Row
@@ -52,8 +51,7 @@ class DiffTab(Vertical):
     def watch_beside(self) -> None:
         self._show(keep=True)
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
+    def on_option_list_option_highlighted(self) -> None:
         self._show()
 
     def _edits(self) -> Sequence[FileEdit]:

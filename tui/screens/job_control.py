@@ -1,0 +1,104 @@
+"""The job that runs: starting it, following it, and what its end means for the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+from textual.widgets import Input
+
+from phasewise.migration.errors import PhasewiseError
+from phasewise.migration.events import Committed
+from phasewise.model.status import State
+from phasewise.tui.jobs import JobEnded, Start, StatusRead
+from phasewise.tui.widgets.phase_list import PhaseList
+
+if TYPE_CHECKING:
+    from phasewise.tui.screens.main import MainScreen
+
+BASELINE = "building the baseline"
+"""The title of the job that other jobs can wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that begins when the one before it is done."""
+
+    title: str
+    phase: str
+    begin: Start
+
+
+class JobControl(Screen[None]):
+    """Mixed into the main screen; runs on the UI thread only."""
+
+    def start_job(self: MainScreen, title: str, phase: str, begin: Start) -> None:
+        """Starts a job; while the baseline is built, it begins after that."""
+        assert self.desk is not None
+        running = self.jobs.running
+        if running and running.title == BASELINE and self.next is None:
+            self.next, running.then = Waiting(title, phase, begin), title
+        elif running:
+            self.say(f"{running.title} is still running; c stops it", "warning")
+        else:
+            self.jobs.start(title, phase, self.desk, begin)
+            self.query_one(PhaseList).running = phase
+            self.redraw.resume()
+        self.draw_job()
+
+    def stop_job(self: MainScreen) -> None:
+        """Stops the job that runs; the one that waits for it does not begin."""
+        self.next = None
+        if self.jobs.running:
+            self.jobs.running.then = ""
+        self.jobs.stop()
+        self.draw_job()
+
+    def leave_when_done(self: MainScreen, stop: bool) -> None:
+        """Leaves as soon as the job is over; at once when it is over already."""
+        if self.jobs.running is None:
+            self.app.exit()
+            return
+        self.leaving = True
+        if stop:
+            self.stop_job()
+
+    def on_job_progressed(self: MainScreen) -> None:
+        if any(isinstance(event, Committed) for event in self.jobs.drain()):
+            # The new branch is there now; the next phase goes on it.
+            self.destination = None
+        self.draw_job()
+
+    def on_status_read(self: MainScreen, message: StatusRead) -> None:
+        self.status = message.status
+
+    def on_job_ended(self: MainScreen, message: JobEnded) -> None:
+        self.jobs.drain()
+        self.redraw.pause()
+        self.query_one(PhaseList).running = ""
+        waiting, self.next = self.next, None
+        ended_well = message.error is None and message.progress.finished and message.progress.finished.ok
+        if not ended_well:
+            self._show_failure(message)
+        if waiting and ended_well:
+            self.start_job(waiting.title, waiting.phase, waiting.begin)
+        elif self.leaving:
+            self.app.exit()
+        self.draw_job()
+
+    def _show_failure(self: MainScreen, message: JobEnded) -> None:
+        """Says what went wrong; a phase that failed is shown with what broke."""
+        progress, error = message.progress, message.error
+        if isinstance(error, PhasewiseError):
+            self.say(f"{error.message}\n{error.hint}".strip(), "error")
+        else:
+            summary = progress.finished.summary if progress.finished else "it ended without a word"
+            again = "; f5 begins again" if progress.title == BASELINE else ""
+            self.say(f"{progress.title}: {summary}{again}", "warning" if progress.stopping else "error")
+        row = self.status.row(progress.phase) if self.status else None
+        if row is not None and row.state is State.FAILED and not progress.stopping:
+            self.query_one("#filter", Input).clear()
+            self.query_one(PhaseList).wanted = ""
+            self.query_one(PhaseList).choose(row.id)
+            self.open_tab("checks" if row.broken else "build")

@@ -1,0 +1,90 @@
+"""Reading the session: opening it, asking it, telling it the user's wishes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from textual import work
+from textual.screen import Screen
+
+from phasewise.migration.errors import NoEngine, PhasewiseError
+from phasewise.tui import text
+from phasewise.tui.desk import Desk
+from phasewise.tui.screens.job_control import BASELINE
+from phasewise.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from phasewise.migration.session import Session
+    from phasewise.model.status import Status
+    from phasewise.tui.screens.main import MainScreen
+
+Answer = TypeVar("Answer")
+
+
+class Reading(Screen[None]):
+    """Mixed into the main screen; every question is answered in a thread."""
+
+    @work(group="open")
+    async def open(self: MainScreen) -> None:
+        """Opens the session; leaves when there is nothing to show."""
+        try:
+            self.desk = Desk(await asyncio.to_thread(self.open_session))
+            self.status = await self.desk.ask(lambda session: session.status())
+        except PhasewiseError as error:
+            self.app.fail(error)
+            return
+        await self.catch_up()
+
+    async def catch_up(self: MainScreen) -> None:
+        """Looks for an engine, and builds the baseline where that was never done."""
+        if not self.engine:
+            await self._look_for_engine()
+        status = self.status
+        known = status and status.baseline_measurement and status.baseline_verification
+        if self.engine and not known and not self.jobs.running:
+            self.start_job(BASELINE, "", self.session.prepare)
+
+    async def ask(self: MainScreen, question: Callable[[Session], Answer]) -> Answer | None:
+        """What the session answers; None, and a toast, when it refuses."""
+        if self.desk is None:
+            return None
+        try:
+            return await self.desk.ask(question)
+        except PhasewiseError as error:
+            self.say(f"{error.message}\n{error.hint}".strip(), "error")
+            return None
+
+    async def change(self: MainScreen, wish: Callable[[Session], None]) -> None:
+        """Tells the session a wish of the user, and shows what follows from it."""
+
+        def wished(session: Session) -> Status:
+            wish(session)
+            return session.status()
+
+        self.status = await self.ask(wished) or self.status
+
+    @work(group="ask")
+    async def action_refresh(self: MainScreen) -> None:
+        """Reads the repository again, and looks for an engine again where there was none."""
+        self.status = await self.ask(lambda session: session.status()) or self.status
+        await self.catch_up()
+
+    @work(group="ask")
+    async def came_back(self: MainScreen, focused: bool) -> None:
+        """The terminal has the focus again: the repository may have changed meanwhile."""
+        if focused and self.status and not self.jobs.running:
+            self.status = await self.ask(lambda session: session.status()) or self.status
+
+    async def _look_for_engine(self: MainScreen) -> None:
+        assert self.desk is not None
+        title = self.query_one(TitleBar)
+        try:
+            label = await self.desk.ask(lambda session: session.engine_label())
+        except NoEngine as error:
+            self.missing, self.engine = error, False
+            title.engine = text.own(("no engine", "$text-warning"))
+        else:
+            self.missing, self.engine = None, True
+            title.engine = text.own((text.one_line(label), "dim"))
