@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import PurePosixPath
 from posixpath import join, normpath
 
 from phasewise.model.debian.apt import edited, is_upkeep
@@ -284,9 +285,7 @@ def _own_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive, pa
 
     Those have mode 755 from the start.
     """
-    made = [
-        directory for directory in _made_directories(dockerfile, stage, change) if _within(directory, path)
-    ]
+    made = dict.fromkeys(d for d in _made_directories(dockerfile, stage, change) if _within(d, path))
     copied = [_destination(dockerfile, copy) for copy in change.copies]
     if change.flag == "chmod" and change.value.lstrip("0") == "755":
         return [path] if path not in copied and path not in made else []
@@ -309,7 +308,10 @@ def _made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -
                     for word in command.argv[1:]:
                         path = None if word.startswith("-") else _absolute(dockerfile, instruction, word)
                         if path:
-                            yield path
+                            yield from [
+                                *reversed([str(above) for above in PurePosixPath(path).parents]),
+                                path,
+                            ]
 
 
 def _others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:

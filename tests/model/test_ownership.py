@@ -54,7 +54,7 @@ def test_directories_that_mkdir_made_stay_writable() -> None:
     )
     assert text
     assert "COPY --chown=app:root . ." in text
-    assert "mkdir -p logs data/in && chown app /app /app/logs /app/data/in" in text
+    assert "mkdir -p logs data/in && chown app /app /app/logs /app/data /app/data/in" in text
 
 
 def test_what_another_command_wrote_is_found() -> None:
