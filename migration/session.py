@@ -36,15 +36,8 @@ if TYPE_CHECKING:
 class Session:
     """One repository and one target of it. Reading is cheap and needs no engine; long jobs yield events."""
 
-    def __init__(
-        self,
-        repository: Repository,
-        targets: Sequence[Target],
-        target: Target,
-        rules: Sequence[Rule] | None = None,
-    ) -> None:
+    def __init__(self, repository: Repository, target: Target, rules: Sequence[Rule] | None = None) -> None:
         self.repository = repository
-        self.targets = tuple(targets)
         self.recovered = ""
         """What was put right at opening, after an earlier process had been killed; '' for nothing."""
         self._choices = Choices(repository.git_directory)
@@ -77,11 +70,16 @@ class Session:
         target = _choose(targets, dockerfile)
         if stage:
             target = _at_stage(repository, target, stage)
-        session = cls(repository, targets, target, rules)
+        session = cls(repository, target, rules)
         session.recovered = recovered
         return session
 
     # Reading
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The Dockerfiles that HEAD holds; a phase may have added one."""
+        return scan.scan(self.repository, self.repository.head())
 
     def select(self, target: Target) -> None:
         """Turns to another target."""

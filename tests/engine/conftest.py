@@ -24,6 +24,17 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
+def git_identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """git with a user of the tests' own, and nothing of the machine's."""
+    settings = tmp_path_factory.mktemp("git") / "config"
+    settings.write_text('[user]\n name = Ada\n email = ada@example.com\n[protocol "file"]\n allow = always\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
 def repository(engine: Engine) -> Iterator[str]:
     """A name for images that nobody else uses; whatever carries it is removed at the end."""
     name = f"phasewise-test/{uuid.uuid4().hex[:12]}"
