@@ -1,9 +1,8 @@
 # Two commands do everything from nothing: `make demo` and `make test`.
 VENV ?= .venv
-PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test check engine screenshots benchmark docs clean
+.PHONY: demo test check engine screenshots benchmark clean
 
 demo: $(VENV)/installed engine      ## the main job on a sample repository, with real builds
 	@$(BIN)/phasewise demo
@@ -31,6 +30,4 @@ clean:                              ## what `make` made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	@touch $@
+	@.ci/python $(VENV)
