@@ -21,15 +21,15 @@ from phasewise.model.stages.clean_base import (
     without_purges,
 )
 from phasewise.model.stages.ownership import hand_over
-from phasewise.model.stages.split import (
+from phasewise.model.stages.roles import (
     CannotSplit,
     build_runs,
     builds_in_place,
     copies_tools,
     installing_stage,
-    split_stage,
     started_by,
 )
+from phasewise.model.stages.split import split_stage
 from phasewise.model.stages.split_report import Split, costs, evidence_lines, predicted, why
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -431,14 +431,12 @@ def _split(view: RepoView, sorting: Sorting) -> str:
         raise CannotSplit("it compiles into the application's own directory", run.line)
     installing = None if environment_copies(dockerfile, stage) else installing_stage(dockerfile, stage)
     use = started_by(view)
-    if use and (
-        installer_runs(dockerfile, dockerfile.lineage(stage)) or (installing and not copies_tools(installing))
-    ):
+    if use and installing and not copies_tools(installing):
         raise CannotSplit(
             f"{use.command} installs packages, and {use.evidence.path}:{use.evidence.line} calls it"
         )
     if installing is None:
-        text = clean_base(dockerfile, stage, sorting)
+        text = clean_base(dockerfile, stage, sorting, started=use is not None)
         if text is None:
             raise CannotSplit(
                 "a RUN that installs tools does other things too", sorting.commands[0].instruction.line

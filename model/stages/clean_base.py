@@ -38,7 +38,7 @@ def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sortin
     script = Script.of(dockerfile, instruction)
     names = {name for apt in apt_commands(script, "install") for name in apt.names} if script else set()
     moving = names & set(sorting.moved)
-    if script is None or not moving:
+    if script is None or not moving or _installs_packages(dockerfile, instruction):
         return None
     others = [c for c in script.commands if not _serves_packages(c)]
     tools = rewritten(dockerfile, script, sorting.tools, without=others)
@@ -57,6 +57,12 @@ def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sortin
     return Divided(
         instruction, "\n".join([*kept, clean]) if clean is not None else None, "\n".join([*taken, tools])
     )
+
+
+def _installs_packages(dockerfile: Dockerfile, instruction: Instruction) -> bool:
+    """Whether the RUN installs Python packages, too."""
+    stage = dockerfile.stages[instruction.stage or 0]
+    return any(found.instruction is instruction for found in installs(dockerfile, stage))
 
 
 def _serves_packages(command: Command) -> bool:
@@ -85,6 +91,20 @@ def only_installers(script: Script) -> bool:
         if not (pip and "install" in argv and named and set(named) <= INSTALLERS):
             return False
     return True
+
+
+def _unused(
+    dockerfile: Dockerfile, lineage: Sequence[Stage], runs: Sequence[Instruction]
+) -> tuple[Instruction, ...]:
+    """Those of `runs` whose tools no other RUN of the lineage calls."""
+    called = {
+        command.name
+        for stage in lineage
+        for instruction in stage.instructions
+        if instruction not in runs and (script := Script.of(dockerfile, instruction))
+        for command in script.commands
+    }
+    return () if called & INSTALLERS else tuple(runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +140,12 @@ def _called(command: Command) -> Iterator[str]:
     return (word.rpartition("/")[2] for word in command.argv)
 
 
-def clean_base(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> str | None:
+def clean_base(
+    dockerfile: Dockerfile, stage: Stage, sorting: Sorting, *, started: bool = False
+) -> str | None:
     """The text in which the lineage of `stage` is free of the moved packages; None where it cannot be done.
+
+    With `started`, the service itself is started with the tool that installs packages, which stays.
 
     A stage that inherits them and is not in the lineage gets them itself; several get them from a new one.
     """
@@ -130,7 +154,9 @@ def clean_base(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> str | 
     if {found.instruction.span for found in divided} != {apt.instruction.span for apt in sorting.commands}:
         return None
     heirs = heirs_of_tools(dockerfile, stage, min(found.instruction.stage or 0 for found in divided))
-    moved_runs = installer_runs(dockerfile, lineage) if heirs else ()
+    moved_runs = (
+        _unused(dockerfile, lineage, installer_runs(dockerfile, lineage)) if heirs and not started else ()
+    )
     edits = [clean_edit(dockerfile, found) for found in divided]
     edits += [drop_instruction(dockerfile, instruction) for instruction in moved_runs]
     chunks = [found.tools for found in divided]
@@ -195,6 +221,8 @@ def clean_edit(dockerfile: Dockerfile, found: Divided) -> Edit:
 def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[str]) -> Iterator[Edit]:
     """Puts the tools at the top of the one heir, or in a stage between the base and several heirs."""
     body = "\n\n".join(chunks)
+    if heirs and (user := _inherited_user(dockerfile, heirs[0])) not in ("", "root", "0"):
+        body = f"USER root\n\n{body}\n\nUSER {user}"
     by_base: dict[int, list[Stage]] = {}
     for heir in heirs:
         by_base.setdefault(heir.base_stage or 0, []).append(heir)
@@ -213,6 +241,15 @@ def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[
         for heir in siblings:
             span = from_image(dockerfile, heir)
             yield Edit(span, name)
+
+
+def _inherited_user(dockerfile: Dockerfile, stage: Stage) -> str:
+    """Who runs the first RUN of a stage, as far as the file says; '' when nobody was set."""
+    parent = dockerfile.stages[stage.base_stage or 0]
+    named = [
+        i for ancestor in dockerfile.lineage(parent) for i in ancestor.instructions if i.keyword == "USER"
+    ]
+    return named[-1].value if named else ""
 
 
 def _at_the_top(dockerfile: Dockerfile, heir: Stage, body: str) -> Edit:

@@ -10,15 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from phasewise.model.debian.apt import apt_commands, edited, is_upkeep, rewritten
+from phasewise.model.debian.apt import apt_commands, is_upkeep, rewritten
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.edits import drop_word
-from phasewise.model.python.environments import SYSTEM, installs
+from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
-from phasewise.model.shell import Command, Script
+from phasewise.model.shell import Script
+from phasewise.model.stages.carried import VENV, Carried, carried_environment
 from phasewise.model.stages.clean_base import (
-    INSTALLERS,
     divide_run,
     divided_runs,
     free_name,
@@ -28,39 +27,17 @@ from phasewise.model.stages.clean_base import (
     installs_more,
     only_installers,
 )
-from phasewise.model.stages.runtime_use import Use, named_scripts, runtime_uses, start_text
+from phasewise.model.stages.roles import CannotSplit, check, kind, role, started_by
 from phasewise.model.text import apply_edits
 
-VENV = "/opt/venv"
+_SYSTEM_FLAG = re.compile(r"[ \t]--system\b")
 _MAKE = f"RUN python -m venv {VENV}\n"
-
-_INSTALLERS = re.compile(r"(pip[\d.]*|uv|poetry|pdm|pipenv|virtualenv|venv)$")
-_NOT_UNDERSTOOD = {"conda": "conda", "mamba": "conda", "micromamba": "conda", "pipx": "pipx", "rye": "rye"}
-_COMPANIONS = frozenset(
-    {"git", "curl", "wget", "tar", "unzip", "cd", "rm", "mkdir", "export", ".", "source", "sh", "bash", "["}
-    | {"test", "echo", "printf", "python", "python3", "env", "sleep", "if"}
-)
-_USERS = frozenset(
-    {"useradd", "adduser", "groupadd", "addgroup", "usermod", "mkdir", "chown", "chmod", "install"}
-)
-_COMPILES = frozenset(
-    {"make", "cmake", "gcc", "g++", "cc", "ninja", "meson", "go", "configure", "f2py", "cython"}
-)
 _MANIFEST = re.compile(
     r"(^|/)(requirements[^/]*|constraints[^/]*|pyproject\.toml|poetry\.(lock|toml)|uv\.(lock|toml)|pdm\.lock|Pipfile(\.lock)?"
     r"|setup\.(py|cfg)|MANIFEST\.in|\.python-version|README[^/]*|LICENSE[^/]*)/?$"
 )
 _BUILD_ARGUMENT = re.compile(r"^(PIP_|UV_|POETRY_|CFLAGS|CXXFLAGS|LDFLAGS|MAKEFLAGS|CC$|CXX$)")
-_SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(?!docker-))|(find|du) /usr/local\b")
-_OTHER_PATH = re.compile(r"\b(cron|crond|sudo|sshd)\b|\bsu -|\brunuser -l")
 _RUNTIME_KEYWORDS = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT"})
-
-
-class CannotSplit(Exception):
-    """The stage is not understood well enough; the message is a clause that says where."""
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(f"line {line}: {reason}" if line else reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +68,6 @@ class _Sides:
         return any(piece.settled for piece in (*self.builder, *self.runtime))
 
 
-@dataclass(frozen=True, slots=True)
-class _Environment:
-    """Where the builder installs and what the runtime copies."""
-
-    path: str
-    is_new: bool
-    copied: tuple[str, ...]
-
-
-def installing_stage(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
-    """The stage of the lineage that installs Python packages into the final image; None: none does."""
-    for found in _needing_a_compiler(dockerfile, stage):
-        return dockerfile.stages[found.stage or 0]
-    return None
-
-
-def builds_in_place(dockerfile: Dockerfile, stage: Stage) -> Instruction | None:
-    """The RUN of the lineage that compiles among the application's own files; None: there is none."""
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            if script and any(map(_builds_in_place, script.commands)):
-                return instruction
-    return None
-
-
-def build_runs(dockerfile: Dockerfile, stage: Stage) -> tuple[Instruction, ...]:
-    """The RUNs of the lineage that would go to the builder."""
-    return tuple(dict.fromkeys(_needing_a_compiler(dockerfile, stage)))
-
-
-def _needing_a_compiler(dockerfile: Dockerfile, stage: Stage) -> list[Instruction]:
-    return [found.instruction for found in installs(dockerfile, stage)]
-
-
 def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Sequence[str] = ()) -> str:
     """The Dockerfile with `stage` split; `inherited` are RUNs of tools that it had from the stages below it.
 
@@ -134,7 +76,7 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
     """
     dockerfile = view.dockerfile
     body = stage.instructions[1:]
-    roles = [_role(dockerfile, instruction) for instruction in body]
+    roles = [role(dockerfile, instruction) for instruction in body]
     own = {apt.instruction.span for apt in sorting.commands}
     installing = [index for index, role in enumerate(roles) if role == "install"]
     if not installing:
@@ -145,10 +87,14 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
         if i.keyword in ("COPY", "ADD") or i.span in own or index in installing
     )
     last = max(installing)
-    while last + 1 < len(body) and roles[last + 1] == "maintain":
+    check(dockerfile, stage, body[: last + 1])
+    environment = carried_environment(view, stage)
+    while (
+        last + 1 < len(body)
+        and roles[last + 1] == "maintain"
+        and _tends(dockerfile, body[last + 1], environment)
+    ):
         last += 1
-    _check(dockerfile, stage, body[: last + 1])
-    environment = _environment(view, stage)
     sides = _Sides()
     middle = body[first : last + 1]
     sides.builder += [_Piece(f"{chunk}\n") for chunk in inherited]
@@ -161,6 +107,17 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
     return _with_tools_on_top(view, stage, text, [*inherited, *_tools(dockerfile, stage, sorting)])
 
 
+def _tends(dockerfile: Dockerfile, instruction: Instruction, environment: Carried) -> bool:
+    """Whether a RUN of find, xargs and strip touches nothing but the environment."""
+    script = Script.of(dockerfile, instruction)
+    words = (
+        [word for command in script.commands for word in command.argv if word.startswith("/")]
+        if script
+        else []
+    )
+    return bool(words) and all(f"{word}/".startswith(f"{environment.path}/") for word in words)
+
+
 def _tools(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> list[str]:
     return [found.tools for found in divided_runs(dockerfile, [stage], sorting)]
 
@@ -169,11 +126,6 @@ def _with_tools_on_top(view: RepoView, stage: Stage, text: str, tools: Sequence[
     """The text in which the stages that install on top of the split one have the tools themselves."""
     before, after = view.dockerfile, Dockerfile.parse(text, view.target.dockerfile)
     heirs = [heir for heir in heirs_of_tools(before, view.stage, stage.index) if installs_more(before, heir)]
-    for heir in heirs:
-        if before.user(heir.instructions[-1]) not in ("", "0", "root"):
-            raise CannotSplit(
-                "a stage on top of it installs as somebody else than root", heir.instructions[0].line
-            )
     shift = len(after.stages) - len(before.stages)
     moved = [after.stages[heir.index + shift] for heir in heirs]
     return apply_edits(text, give_tools(after, moved, tools))
@@ -185,159 +137,12 @@ def _only_tools_piece(dockerfile: Dockerfile, piece: _Piece) -> bool:
     return piece.instruction is None or (script is not None and only_installers(script))
 
 
-def started_by(view: RepoView) -> Use | None:
-    """The place that starts the service with uv, poetry or another installer; None: there is none."""
-    runs = [
-        i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions if i.keyword == "RUN"
-    ]
-    return next(iter(runtime_uses(view, INSTALLERS, runs).values()), None)
-
-
-def copies_tools(stage: Stage) -> bool:
-    """Whether a COPY brings uv or another installer from an image of its own."""
-    return any(
-        instruction.keyword == "COPY" and re.search(r"/(uv|uvx|poetry|pdm)\b", instruction.value)
-        for instruction in stage.instructions
-        if instruction.flag("from")
-    )
-
-
 def _depends_on_place(dockerfile: Dockerfile, instruction: Instruction) -> bool:
     """Whether a WORKDIR in front of the instruction could change what it does."""
     if instruction.keyword in ("COPY", "ADD"):
         return not dockerfile.words(instruction)[-1].value.startswith("/")
     script = Script.of(dockerfile, instruction)
     return instruction.keyword == "RUN" and not (script is not None and only_installers(script))
-
-
-# --- what an instruction is for -----------------------------------------------------------------------------
-
-
-def _role(dockerfile: Dockerfile, instruction: Instruction) -> str:
-    """`apt`, `install`, `users`, `maintain` or `other` for a RUN; the keyword for the rest."""
-    if instruction.keyword != "RUN":
-        return instruction.keyword
-    script = Script.of(dockerfile, instruction)
-    if script is None:
-        return "other"
-    kinds = {_kind(command) for command in script.commands if not is_upkeep(command)}
-    if "install" in kinds:
-        return "install" if kinds <= {"install", "companion", "apt"} else "other"
-    if not kinds or "apt" in kinds:
-        return "apt"
-    if kinds == {"users"}:
-        return "users"
-    if kinds == {"maintain"}:
-        return "maintain"
-    return "install" if kinds <= {"companion"} and "rustup" in instruction.value else "other"
-
-
-def _kind(command: Command) -> str:
-    name, argv = command.name, command.argv
-    if name in ("apt-get", "apt"):
-        return "apt"
-    if _INSTALLERS.match(name) or (
-        name.startswith("python") and argv[1:3] in (("-m", "pip"), ("-m", "venv"))
-    ):
-        return "install"
-    if name.startswith("python") and argv[1:4] == ("-m", "spacy", "download"):
-        return "install"
-    if name in _USERS:
-        return "users"
-    if name in ("find", "xargs", "strip"):
-        return "maintain"
-    return "companion" if name in _COMPANIONS else "other"
-
-
-def _check(dockerfile: Dockerfile, stage: Stage, instructions: Sequence[Instruction]) -> None:
-    """Raises CannotSplit for what no side is certain for."""
-    for instruction in instructions:
-        script = Script.of(dockerfile, instruction)
-        for command in script.commands if script else ():
-            if command.name in _NOT_UNDERSTOOD:
-                manager = _NOT_UNDERSTOOD[command.name]
-                raise CannotSplit(f"packages are installed with {manager}", instruction.line)
-            if _builds_in_place(command):
-                raise CannotSplit("it compiles into the application's own directory", instruction.line)
-            if command.name in _COMPILES or command.argv[:2] == ("cargo", "install"):
-                raise CannotSplit(
-                    f"`{command.name}` builds something outside of Python's packages, and which of its files the "
-                    "service needs is not known",
-                    instruction.line,
-                )
-        if instruction.keyword == "ONBUILD":
-            raise CannotSplit("ONBUILD acts in another build", instruction.line)
-        if instruction.keyword == "USER" and instruction.value.split(":")[0] not in ("root", "0"):
-            raise CannotSplit(
-                "packages are installed after USER, as somebody else than root", instruction.line
-            )
-    if any(i.flag("from") and (i.flag("from") or "").isdecimal() for i in dockerfile.instructions):
-        raise CannotSplit("a COPY names a stage by its number, which a new stage would shift")
-
-
-def _builds_in_place(command: Command) -> bool:
-    return bool({"setup.py", "build_ext", "cythonize"} & set(command.argv)) or command.argv[:2] == (
-        "maturin",
-        "develop",
-    )
-
-
-# --- the environment ----------------------------------------------------------------------------------------
-
-
-def _environment(view: RepoView, stage: Stage) -> _Environment:
-    dockerfile = view.dockerfile
-    found = [i for i in installs(dockerfile, stage) if not _only_tools(i.command)]
-    paths = list(dict.fromkeys(install.environment for install in found))
-    if len(paths) != 1:
-        where = " and ".join(paths) or "no place that is understood"
-        raise CannotSplit(f"packages are installed into {where}", stage.instructions[0].line)
-    if paths[0] != SYSTEM:
-        return _Environment(paths[0], False, (paths[0],))
-    image = dockerfile.expand(dockerfile.lineage(stage)[0].base, stage.instructions[0]) or ""
-    if image.split(":")[0].rpartition("/")[2] != "python":
-        raise CannotSplit(
-            f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
-        )
-    if not _depends_on_system_paths(view):
-        return _Environment(VENV, True, (VENV,))
-    version = re.search(r":(\d+\.\d+)", image)
-    if not version:
-        raise CannotSplit(f"the version of Python in {image} is not known", stage.instructions[0].line)
-    packages = f"/usr/local/lib/python{version[1]}/site-packages"
-    return _Environment(SYSTEM, False, (packages, "/usr/local/bin"))
-
-
-def _only_tools(command: Command) -> bool:
-    """`pip install --upgrade pip` and the like: nothing that the service imports."""
-    argv = command.argv
-    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
-    named = {re.split(r"[=<>!~\[;]", word)[0] for word in words if not word.startswith("-")}
-    return bool(named) and named <= {
-        "pip",
-        "setuptools",
-        "wheel",
-        "uv",
-        "poetry",
-        "pipenv",
-        "pdm",
-        "poetry-core",
-    }
-
-
-def _depends_on_system_paths(view: RepoView) -> bool:
-    """Whether something names Python's own directories, or starts the service without its PATH."""
-    starts = start_text(view, view.stage)
-    texts = [starts, *(view.files[path] for path in named_scripts(view, starts))]
-    texts += [
-        instruction.value
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
-        if instruction.keyword in ("ENV", "RUN", "COPY", "VOLUME", "WORKDIR")
-    ]
-    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
-    texts += [view.files[path] for path in compose if path in view.files]
-    return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in texts)
 
 
 # --- the sides ----------------------------------------------------------------------------------------------
@@ -349,14 +154,14 @@ def _place(
     rest: Sequence[Instruction],
     role: str,
     sorting: Sorting,
-    environment: _Environment,
+    environment: Carried,
 ) -> None:
     """Puts the first of `rest` on its side or sides; the others are what follows it in the middle."""
     dockerfile, instruction = view.dockerfile, rest[0]
     piece = _piece(dockerfile, instruction)
     if role == "apt":
         _place_apt(dockerfile, sides, instruction, sorting, piece)
-    elif role in ("install", "maintain"):
+    elif role == "install" or (role == "maintain" and _tends(dockerfile, instruction, environment)):
         _place_install(dockerfile, sides, instruction, sorting, environment, piece)
     elif role in ("users", "ENV", "USER"):
         sides.base.append(piece)
@@ -393,7 +198,7 @@ def _place_apt(
 
 def _only_apt(dockerfile: Dockerfile, instruction: Instruction) -> bool:
     script = Script.of(dockerfile, instruction)
-    return script is not None and all(_kind(c) == "apt" or is_upkeep(c) for c in script.commands)
+    return script is not None and all(kind(c) == "apt" or is_upkeep(c) for c in script.commands)
 
 
 def _place_install(
@@ -401,7 +206,7 @@ def _place_install(
     sides: _Sides,
     instruction: Instruction,
     sorting: Sorting,
-    environment: _Environment,
+    environment: Carried,
     piece: _Piece,
 ) -> None:
     """An install goes to the builder; what Debian's packages of the same RUN run with, to all.
@@ -414,9 +219,7 @@ def _place_install(
         return
     if apt_commands(script, "install"):
         others = [
-            command
-            for command in script.commands
-            if _kind(command) not in ("apt",) and not is_upkeep(command)
+            command for command in script.commands if kind(command) not in ("apt",) and not is_upkeep(command)
         ]
         below = rewritten(dockerfile, script, sorting.clean, without=others)
         if below is not None:
@@ -424,11 +227,8 @@ def _place_install(
         text = rewritten(dockerfile, script, sorting.tools)
         if text is not None:
             piece = replace(piece, text=piece.text.replace(instruction.span.of(dockerfile.text), text))
-    words = [word for command in script.commands for word in command.words if word.value == "--system"]
-    if words and environment.is_new:
-        whole = dockerfile.lines(instruction)
-        text = edited(dockerfile.text, whole, [drop_word(dockerfile.text, word.span) for word in words])
-        piece = replace(piece, text=text)
+    if environment.is_new:
+        piece = replace(piece, text=_SYSTEM_FLAG.sub("", piece.text))
     sides.builder.append(piece)
 
 
@@ -448,7 +248,8 @@ def _place_argument(
         map(_BUILD_ARGUMENT.match, names)
     )
     runs = any(used.search(i.span.of(dockerfile.text)) for i in tail)
-    side = sides.base if builds and runs else sides.builder if builds else sides.runtime
+    hoisted = any(used.search(i.value) for i in rest if i.keyword in ("ENV", "WORKDIR", "USER"))
+    side = sides.base if hoisted or (builds and runs) else sides.builder if builds else sides.runtime
     side.append(piece)
 
 
@@ -512,7 +313,7 @@ def _written(
     head: Sequence[Instruction],
     tail: Sequence[Instruction],
     sides: _Sides,
-    environment: _Environment,
+    environment: Carried,
 ) -> str:
     """The whole text with the stage's own part replaced by the three stages."""
     dockerfile = view.dockerfile
@@ -554,7 +355,7 @@ def _start_of(dockerfile: Dockerfile, instruction: Instruction) -> int:
     return dockerfile.lines(earlier, comments=False).end
 
 
-def _path_line(environment: _Environment, view: RepoView, stage: Stage) -> str:
+def _path_line(environment: Carried, view: RepoView, stage: Stage) -> str:
     """The ENV that puts a new environment on PATH; uv and poetry want to be told of it."""
     if not environment.is_new:
         return ""

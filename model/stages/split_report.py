@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
+from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Prediction
 from phasewise.model.repo import RepoView
+from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
 from phasewise.model.stages.ownership import Handover, hand_over
 
 
@@ -85,14 +87,32 @@ def predicted(view: RepoView, split: Split) -> Prediction:
         leaves_with(split.sorting.moved, installed, split.sorting.stays) if split.sorting.worthwhile else ()
     )
     packages = sum(installed[package] for package in gone)
-    handover = hand_over(view.dockerfile, view.stage)
-    runs = {" ".join(change.instruction.value.split()) for change in (handover.replaced if handover else ())}
-    layers = sum(
+    layers = [
         layer.size_bytes
         for layer in view.census.layers
-        if any(run in " ".join(layer.created_by.split()) for run in runs)
-    )
+        if any(run in " ".join(layer.created_by.split()) for run in _runs_that_leave(view, split))
+    ]
+    said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
+    said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)
     return Prediction(
-        -(packages + layers),
-        f"{len(gone)} Debian packages and the layers that only change owners, in the baseline's image",
+        -(packages + sum(layers)), f"{' and '.join(said)}, in the baseline's image" if said else ""
     )
+
+
+def _runs_that_leave(view: RepoView, split: Split) -> set[str]:
+    """The RUNs that write files again, that move to the builder whole, or that install its tools."""
+    dockerfile, stage = view.dockerfile, view.stage
+    handover = hand_over(dockerfile, stage)
+    leaving = [change.instruction for change in (handover.replaced if handover else ())]
+    leaving += [
+        found.instruction for found in relocatable_runs(dockerfile, stage, split.sorting.lost_commands)
+    ]
+    leaving += installer_runs(dockerfile, dockerfile.lineage(stage))
+    after = Dockerfile.parse(split.text, dockerfile.path)
+    final = after.lineage(after.stage(view.target.stage))
+    kept = {_flat(instruction.value) for ancestor in final for instruction in ancestor.instructions}
+    return {_flat(instruction.value) for instruction in leaving} - kept
+
+
+def _flat(value: str) -> str:
+    return " ".join(value.split())

@@ -231,8 +231,85 @@ CMD ["/venv/bin/python"]
         text += "COPY --from=0 /dist /dist\nRUN pip install psycopg2\n"
         assert "by its number" in reason(view(text))
 
+    def test_who_builds_on_a_base_with_a_user_installs_tools_as_root(self) -> None:
+        split = Dockerfile.parse(
+            after(
+                view("""FROM python:3.12-slim AS base
+RUN apt-get update && apt-get install -y gcc
+RUN useradd -m app
+USER app
+FROM base AS builder
+RUN python -m venv /tmp/venv && /tmp/venv/bin/pip install psycopg2
+FROM base
+COPY --from=builder /tmp/venv /tmp/venv
+CMD ["/tmp/venv/bin/python"]
+""")
+            )
+        )
+        builder = split.stage("builder")
+        tools, build = (i for i in builder.instructions if i.keyword == "RUN")
+        assert (split.user(tools), split.user(build)) == ("root", "app")
+
+    def test_uv_stays_where_the_service_installs_with_it_too(self) -> None:
+        text = after(
+            view("""FROM python:3.12-slim AS base
+RUN apt-get update && apt-get install -y gcc
+RUN pip install uv
+FROM base AS builder
+RUN uv venv /venv && uv pip install --python /venv/bin/python psycopg2
+FROM base
+COPY --from=builder /venv /venv
+COPY . .
+RUN uv pip install --python /venv/bin/python --no-deps .
+CMD ["/venv/bin/python"]
+""")
+        )
+        assert [i.value for i in Dockerfile.parse(text).stages[0].instructions][1:] == ["pip install uv"]
+
+    def test_a_run_that_installs_both_is_done_on_both_sides(self) -> None:
+        text = after(
+            view("""FROM python:3.12-slim
+COPY requirements.txt .
+RUN apt-get update && apt-get install -y gcc tini && pip install -r requirements.txt && rm -rf /var/lib/apt/lists/*
+CMD ["tini", "python"]
+""")
+        )
+        assert "RUN apt-get update && apt-get install -y tini && rm -rf /var/lib/apt/lists/*\n" in text
+        assert "apt-get install -y gcc && pip install -r requirements.txt && rm" in text
+
+    def test_cleaning_the_environment_goes_with_it_and_cleaning_the_application_does_not(self) -> None:
+        split = Dockerfile.parse(
+            after(
+                view("""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+RUN python -m venv /venv && /venv/bin/pip install psycopg2
+RUN find /venv -name tests -exec rm -rf {} +
+RUN find /app -name tests -exec rm -rf {} +
+CMD ["/venv/bin/python"]
+""")
+            )
+        )
+        assert "find /venv" in split.stage("builder").instructions[-1].value
+        assert any("find /app" in i.value for i in split.stage("runtime").instructions)
+
 
 class TestConfiguration:
+    def test_an_argument_that_a_variable_takes_up_is_there_before_it(self) -> None:
+        split = Dockerfile.parse(
+            after(
+                view("""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+ARG RELEASE=1
+ENV RELEASE=${RELEASE}
+RUN pip install psycopg2
+CMD ["python"]
+""")
+            )
+        )
+        keywords = [i.keyword for i in split.stages[0].instructions]
+        assert keywords.index("ARG") < keywords.index("ENV")
+        assert split.variables(split.stage(None).instructions[-1])["RELEASE"] == "1"
+
     TEXT = r"""# syntax=docker/dockerfile:1
 ARG TAG=3.12-slim
 

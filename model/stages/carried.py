@@ -1,0 +1,85 @@
+"""The environment that a builder fills and a runtime copies."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from phasewise.model.dockerfile import Stage
+from phasewise.model.python.environments import SYSTEM, installs
+from phasewise.model.repo import RepoView
+from phasewise.model.shell import Command
+from phasewise.model.stages.roles import CannotSplit
+from phasewise.model.stages.runtime_use import named_scripts, start_text
+
+VENV = "/opt/venv"
+"""Where a new virtual environment is made."""
+
+_SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(?!docker-))|(find|du) /usr/local\b")
+_OTHER_PATH = re.compile(r"\b(cron|crond|sudo|sshd)\b|\bsu -|\brunuser -l")
+_TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "poetry-core"})
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Where the builder installs and what the runtime copies."""
+
+    path: str
+    is_new: bool
+    """The Dockerfile makes no environment: the builder is given one."""
+    copied: tuple[str, ...]
+
+
+def carried_environment(view: RepoView, stage: Stage) -> Carried:
+    """The environment that `stage` installs into.
+
+    A virtual environment keeps its path, because its scripts carry it in their first line. What is installed
+    into the system's Python gets one; where something names the system's own directories or starts past PATH,
+    these are copied instead: packages, and the commands beside Python.
+
+    Raises:
+        CannotSplit: there are several, or the base image is not Python's.
+    """
+    dockerfile = view.dockerfile
+    found = [i for i in installs(dockerfile, stage) if not _only_tools(i.command)]
+    paths = list(dict.fromkeys(install.environment for install in found))
+    if len(paths) != 1:
+        where = " and ".join(paths) or "no place that is understood"
+        raise CannotSplit(f"packages are installed into {where}", stage.instructions[0].line)
+    if paths[0] != SYSTEM:
+        return Carried(paths[0], False, (paths[0],))
+    image = dockerfile.expand(dockerfile.lineage(stage)[0].base, stage.instructions[0]) or ""
+    if image.split(":")[0].rpartition("/")[2] != "python":
+        raise CannotSplit(
+            f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
+        )
+    if not _depends_on_system_paths(view):
+        return Carried(VENV, True, (VENV,))
+    version = re.search(r":(\d+\.\d+)", image)
+    if not version:
+        raise CannotSplit(f"the version of Python in {image} is not known", stage.instructions[0].line)
+    packages = f"/usr/local/lib/python{version[1]}/site-packages"
+    return Carried(SYSTEM, False, (packages, "/usr/local/bin"))
+
+
+def _only_tools(command: Command) -> bool:
+    """`pip install --upgrade pip` and the like: nothing that the service imports."""
+    argv = command.argv
+    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
+    named = {re.split(r"[=<>!~\[;]", word)[0] for word in words if not word.startswith("-")}
+    return bool(named) and named <= _TOOLS
+
+
+def _depends_on_system_paths(view: RepoView) -> bool:
+    """Whether something names Python's own directories, or starts the service without its PATH."""
+    starts = start_text(view, view.stage)
+    texts = [starts, *(view.files[path] for path in named_scripts(view, starts))]
+    texts += [
+        instruction.value
+        for stage in view.dockerfile.lineage(view.stage)
+        for instruction in stage.instructions
+        if instruction.keyword in ("ENV", "RUN", "COPY", "VOLUME", "WORKDIR")
+    ]
+    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
+    texts += [view.files[path] for path in compose if path in view.files]
+    return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in texts)
