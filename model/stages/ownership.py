@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import PurePosixPath
-from posixpath import join, normpath
 
 from phasewise.model.debian.apt import edited, is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction
-from phasewise.model.python.environments import installs
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.recursion import USER_TOOLS, Recursive, destination, recursive_changes, within
+from phasewise.model.stages.written_files import made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
 
-_USER_TOOLS = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"})
-_MOVABLE = _USER_TOOLS | {"mkdir", "chown", "chmod", "install", "set"}
-_QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | _USER_TOOLS
-_BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})
-_INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
-_PLAIN = re.compile(r"[\w@./{}$:+-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Recursive:
-    """`chown -R app:app /app`: one command over directories."""
-
-    instruction: Instruction
-    command: Command
-    flag: str
-    """The COPY flag that does the same: `chown` or `chmod`."""
-    value: str
-    """The value for the flag: the owner with a group, or the octal mode."""
-    written: str
-    """The owner or mode as the command has it."""
-    paths: tuple[str, ...]
-    """The directories, absolute, under which it covers whole COPYs and nothing else from a COPY."""
-    left: tuple[str, ...]
-    """The others, as written: they stay recursive."""
-    copies: tuple[Instruction, ...]
-    """The COPYs before it in its stage whose files it covers wholly."""
+_MOVABLE = USER_TOOLS | {"mkdir", "chown", "chmod", "install", "set"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +38,7 @@ def hand_over(dockerfile: Dockerfile, stage: Stage) -> Handover | None:
 
     Source: chown and chmod write a file again into the later layer, whole, even when nothing changes.
     """
-    changes = tuple(_recursive_changes(dockerfile, stage))
+    changes = tuple(recursive_changes(dockerfile, stage))
     if not changes:
         return None
     edits = [*_flag_edits(dockerfile, changes)]
@@ -76,141 +48,6 @@ def hand_over(dockerfile: Dockerfile, stage: Stage) -> Handover | None:
         texts[run] = _without_recursion(dockerfile, stage, own)
     edits += _run_edits(dockerfile, stage, changes, texts)
     return Handover(changes, apply_edits(dockerfile.text, edits))
-
-
-def _recursive_changes(dockerfile: Dockerfile, stage: Stage) -> Iterator[Recursive]:
-    for instruction in stage.instructions:
-        script = Script.of(dockerfile, instruction)
-        if script is None or any(command.name in ("cd", "pushd") for command in script.commands):
-            continue
-        for command in script.commands:
-            change = _recursive(dockerfile, stage, instruction, command)
-            if change and change.copies and _user_is_there(dockerfile, stage, change):
-                yield change
-
-
-def _recursive(
-    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, command: Command
-) -> Recursive | None:
-    if command.name not in ("chown", "chmod") or command.condition:
-        return None
-    options = [word for word in command.argv[1:] if word.startswith("-") and len(word) > 1]
-    operands = [word for word in command.argv[1:] if word not in options]
-    if any(not re.fullmatch(r"-[cfvRh]+|--recursive|--no-dereference", option) for option in options):
-        return None
-    if not any("R" in option or option == "--recursive" for option in options) or len(operands) < 2:
-        return None
-    value = _owner(operands[0]) if command.name == "chown" else _mode(operands[0])
-    if value is None or dockerfile.expand(value, instruction) is None:
-        return None
-    settled: list[str] = []
-    left: list[str] = []
-    copies: dict[int, Instruction] = {}
-    for word in operands[1:]:
-        path = _absolute(dockerfile, instruction, word)
-        found = _copies_under(dockerfile, stage, instruction, path) if path else None
-        if path and found:
-            settled.append(path)
-            copies |= {copy.span.start: copy for copy in found}
-        else:
-            left.append(word)
-    ordered = tuple(copies[start] for start in sorted(copies))
-    return Recursive(
-        instruction, command, command.name, value, operands[0], tuple(settled), tuple(left), ordered
-    )
-
-
-def _owner(word: str) -> str | None:
-    """What `--chown` needs to give files the owner that `chown word` would give them."""
-    user, colon, group = word.partition(":")
-    if not _PLAIN.fullmatch(word) or "$(" in word or not user:
-        return None
-    if not colon:
-        return f"{user}:root"
-    return f"{user}:{group or user}"
-
-
-def _mode(word: str) -> str | None:
-    return word if re.fullmatch(r"[0-7]{3,4}", word) else None
-
-
-def _absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> str | None:
-    """A path as the RUN sees it; None for one with a glob or something that only the shell knows."""
-    expanded = dockerfile.expand(word, instruction)
-    if expanded is None or re.search(r"[*?\[`]|\$\(", expanded):
-        return None
-    return normpath(join(dockerfile.workdir(instruction), expanded))
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
-def _destination(dockerfile: Dockerfile, copy: Instruction) -> str | None:
-    words = dockerfile.words(copy)
-    return _absolute(dockerfile, copy, words[-1].value) if words else None
-
-
-def _copies_under(
-    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, path: str
-) -> tuple[Instruction, ...] | None:
-    """The COPYs of the stage before `instruction` that lie wholly under `path`.
-
-    None where one is covered partly, comes from an inherited stage, or needs numeric ids for `--link`.
-    """
-    found = []
-    for ancestor in dockerfile.lineage(stage):
-        for copy in ancestor.instructions:
-            if copy.keyword not in ("COPY", "ADD") or copy.span.start > instruction.span.start:
-                continue
-            where = _destination(dockerfile, copy)
-            if where is None or (
-                _within(path, where) and path != where and not _goes_beside(dockerfile, copy)
-            ):
-                return None
-            if _within(where, path):
-                if ancestor is not stage or copy.flag("link") is not None:
-                    return None
-                found.append(copy)
-    return tuple(found)
-
-
-def _goes_beside(dockerfile: Dockerfile, copy: Instruction) -> bool:
-    """Whether the COPY brings single files into a directory, and nothing into those below it."""
-    *sources, _ = (word.value for word in dockerfile.words(copy))
-    named = [source.rstrip("/").rpartition("/")[2] for source in sources]
-    return bool(named) and all(
-        re.fullmatch(r"[\w*-]+(\.[\w*]+)+|Dockerfile|Pipfile|uv|uvx", name) for name in named
-    )
-
-
-def _user_is_there(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
-    """Whether the owner's name can be known before the first of the copies, if need be by moving the RUN."""
-    if change.flag == "chmod":
-        return True
-    expanded = dockerfile.expand(change.value, change.instruction) or ""
-    names = [part for part in expanded.split(":") if not part.isdecimal() and part != "root"]
-    makers = [
-        instruction
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
-        if (script := Script.of(dockerfile, instruction))
-        for command in script.commands
-        if command.name in _USER_TOOLS
-    ]
-    late = [maker for maker in makers if maker.stage == stage.index and maker.span > change.copies[0].span]
-    return not names or not late or all(_can_move(dockerfile, maker, change.copies[0]) for maker in late)
-
-
-def _can_move(dockerfile: Dockerfile, maker: Instruction, before: Instruction) -> bool:
-    """Whether the user commands of `maker` would do the same in front of `before`."""
-    used = set(re.findall(r"\$\{?(\w+)", maker.value))
-    late = {
-        name
-        for name, value in dockerfile.variables(maker).items()
-        if dockerfile.variables(before).get(name) != value
-    }
-    return not used & late and dockerfile.user(maker) == dockerfile.user(before)
 
 
 def _flag_edits(dockerfile: Dockerfile, changes: tuple[Recursive, ...]) -> Iterator[Edit]:
@@ -259,7 +96,7 @@ def _confined(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> str:
     plain: list[str] = []
     searched: list[str] = []
     for path in change.paths:
-        if _others_wrote(dockerfile, stage, change, path):
+        if others_wrote(dockerfile, stage, change, path):
             searched.append(path)
         else:
             plain += _own_directories(dockerfile, stage, change, path)
@@ -285,79 +122,12 @@ def _own_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive, pa
 
     Those have mode 755 from the start.
     """
-    made = dict.fromkeys(d for d in _made_directories(dockerfile, stage, change) if _within(d, path))
-    copied = [_destination(dockerfile, copy) for copy in change.copies]
+    made = dict.fromkeys(d for d in made_directories(dockerfile, stage, change) if within(d, path))
+    copied = [destination(dockerfile, copy) for copy in change.copies]
     if change.flag == "chmod" and change.value.lstrip("0") == "755":
         return [path] if path not in copied and path not in made else []
     root = [path] if path not in copied or path in made else []
     return [*root, *(directory for directory in made if directory != path)]
-
-
-def _made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> Iterator[str]:
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            if instruction.span.start > change.instruction.span.start:
-                return
-            if instruction.keyword == "WORKDIR":
-                words = dockerfile.words(instruction)
-                if words and (path := _absolute(dockerfile, instruction, words[0].value)):
-                    yield path
-            script = Script.of(dockerfile, instruction)
-            for command in script.commands if script else ():
-                if command.name == "mkdir" and command.span.start < change.command.span.start:
-                    for word in command.argv[1:]:
-                        path = None if word.startswith("-") else _absolute(dockerfile, instruction, word)
-                        if path:
-                            yield from [
-                                *reversed([str(above) for above in PurePosixPath(path).parents]),
-                                path,
-                            ]
-
-
-def _others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
-    """Whether a RUN of the stage or below it, up to the command, may have left files under `path`."""
-    for instruction in (i for ancestor in dockerfile.lineage(stage) for i in ancestor.instructions):
-        if instruction.span.start > change.instruction.span.start:
-            break
-        if instruction.keyword != "RUN":
-            continue
-        script = Script.of(dockerfile, instruction)
-        if script is None:
-            return True
-        for command in script.commands:
-            if command.span.start < change.command.span.start and _may_write(
-                dockerfile, instruction, command, path
-            ):
-                return True
-    return False
-
-
-def _may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
-    if command.name in _QUIET or is_upkeep(command):
-        return False
-    if command.name in ("mkdir", "chown", "chmod"):
-        return False
-    if _INSTALLERS.fullmatch(command.name) or command.argv[1:3] in (("-m", "pip"), ("-m", "venv")):
-        stage = dockerfile.stages[instruction.stage or 0]
-        places = [i.environment for i in installs(dockerfile, stage) if i.instruction is instruction]
-        named = [_absolute(dockerfile, instruction, word) for word in command.argv[1:] if "/" in word]
-        return any(_within(where, path) for where in (*places, *filter(None, named)))
-    if command.name == "find" and ("-delete" in command.argv or "rm" in command.argv):
-        return False
-    if command.name in _BY_ARGUMENT:
-        words = _operands(command)
-        named = [_absolute(dockerfile, instruction, word) for word in words]
-        return any(
-            where is not None and (_within(where, path) or _within(path, where)) for where in named
-        ) and (command.name != "rm")
-    return True
-
-
-def _operands(command: Command) -> list[str]:
-    """The arguments that can be paths; for find those in front of its expression."""
-    if command.name == "find":
-        return list(takewhile(lambda word: word[0] not in "-!(", filter(None, command.argv[1:])))
-    return [word for word in command.argv[1:] if not word.startswith("-")]
 
 
 def _run_edits(
@@ -369,7 +139,7 @@ def _run_edits(
         rewritten = instruction.span.start in texts
         text = texts.get(instruction.span.start)
         script = Script.of(dockerfile, instruction)
-        makes = script is not None and any(c.name in _USER_TOOLS for c in script.commands)
+        makes = script is not None and any(c.name in USER_TOOLS for c in script.commands)
         if first is None or not makes or script is None or instruction.span < first.span:
             if rewritten and text is None:
                 yield drop_instruction(dockerfile, instruction)
@@ -384,8 +154,8 @@ def _run_edits(
 def _moved(dockerfile: Dockerfile, script: Script, first: Instruction, text: str | None) -> Iterator[Edit]:
     """The RUN, or just its user commands, in front of `first`."""
     instruction = script.instruction
-    users = [command for command in script.commands if command.name in _USER_TOOLS]
-    rest = [command for command in script.commands if command.name not in _USER_TOOLS]
+    users = [command for command in script.commands if command.name in USER_TOOLS]
+    rest = [command for command in script.commands if command.name not in USER_TOOLS]
     whole = text is not None and _may_come_first(dockerfile, script, first, text)
     only_users = script.without(rest) if rest else ()
     if not whole and (only_users is None or script.without(users) is None):
@@ -426,6 +196,6 @@ def _without_users(dockerfile: Dockerfile, script: Script, users: list[Command],
     again = Dockerfile.parse(head + text, dockerfile.path)
     run = again.instructions[-1]
     reread = Script.of(again, run)
-    named = [command for command in reread.commands if command.name in _USER_TOOLS] if reread else []
+    named = [command for command in reread.commands if command.name in USER_TOOLS] if reread else []
     pruned = reread.without(named) if reread else None
     return edited(again.text, run.span, pruned) if pruned is not None else text

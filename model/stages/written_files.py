@@ -1,0 +1,86 @@
+"""What the RUNs of a stage leave in a directory, as far as their commands tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import PurePosixPath
+
+from phasewise.model.debian.apt import is_upkeep
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.python.environments import installs
+from phasewise.model.shell import Command, Script
+from phasewise.model.stages.recursion import USER_TOOLS, Recursive, absolute, within
+
+_QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | USER_TOOLS
+_BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})
+_INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
+
+
+def made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> Iterator[str]:
+    """The directories that WORKDIR and mkdir made before the command, with those above them."""
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            if instruction.span.start > change.instruction.span.start:
+                return
+            if instruction.keyword == "WORKDIR":
+                words = dockerfile.words(instruction)
+                if words and (path := absolute(dockerfile, instruction, words[0].value)):
+                    yield path
+            script = Script.of(dockerfile, instruction)
+            for command in script.commands if script else ():
+                if command.name == "mkdir" and command.span.start < change.command.span.start:
+                    for word in command.argv[1:]:
+                        path = None if word.startswith("-") else absolute(dockerfile, instruction, word)
+                        if path:
+                            yield from [
+                                *reversed([str(above) for above in PurePosixPath(path).parents]),
+                                path,
+                            ]
+
+
+def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
+    """Whether a RUN of the stage or below it, up to the command, may have left files under `path`."""
+    for instruction in (i for ancestor in dockerfile.lineage(stage) for i in ancestor.instructions):
+        if instruction.span.start > change.instruction.span.start:
+            break
+        if instruction.keyword != "RUN":
+            continue
+        script = Script.of(dockerfile, instruction)
+        if script is None:
+            return True
+        for command in script.commands:
+            if command.span.start < change.command.span.start and _may_write(
+                dockerfile, instruction, command, path
+            ):
+                return True
+    return False
+
+
+def _may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
+    if command.name in _QUIET or is_upkeep(command):
+        return False
+    if command.name in ("mkdir", "chown", "chmod"):
+        return False
+    if _INSTALLERS.fullmatch(command.name) or command.argv[1:3] in (("-m", "pip"), ("-m", "venv")):
+        stage = dockerfile.stages[instruction.stage or 0]
+        places = [i.environment for i in installs(dockerfile, stage) if i.instruction is instruction]
+        named = [absolute(dockerfile, instruction, word) for word in command.argv[1:] if "/" in word]
+        return any(within(where, path) for where in (*places, *filter(None, named)))
+    if command.name == "find" and ("-delete" in command.argv or "rm" in command.argv):
+        return False
+    if command.name in _BY_ARGUMENT:
+        words = _operands(command)
+        named = [absolute(dockerfile, instruction, word) for word in words]
+        return any(
+            where is not None and (within(where, path) or within(path, where)) for where in named
+        ) and (command.name != "rm")
+    return True
+
+
+def _operands(command: Command) -> list[str]:
+    """The arguments that can be paths; for find those in front of its expression."""
+    if command.name == "find":
+        return list(takewhile(lambda word: word[0] not in "-!(", filter(None, command.argv[1:])))
+    return [word for word in command.argv[1:] if not word.startswith("-")]
