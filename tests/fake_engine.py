@@ -54,10 +54,15 @@ class FakeEngine:
     # -- scripting -----------------------------------------------------------------------------------------
 
     def expect_build(
-        self, *events: Event, image: ImageInfo | None = None, error: str = "", **arguments: Any
+        self,
+        *events: Event,
+        image: ImageInfo | None = None,
+        error: str = "",
+        outcome: Outcome = Outcome.FAILED,
+        **arguments: Any,
     ) -> None:
-        """A build to come, with those `arguments` (any of `build`'s); it gives `image` when there is no `error`."""
-        self._expected.append(Expected("build", arguments, (events, image or image_info(), error)))
+        """A build to come, with those `arguments` (any of `build`'s); with an `error` it ends with `outcome`."""
+        self._expected.append(Expected("build", arguments, (events, image or image_info(), error, outcome)))
 
     def expect_run(self, result: RunResult | None = None, **arguments: Any) -> None:
         """A run to come; without `result` the program is not found, as in an image without Python."""
@@ -101,7 +106,7 @@ class FakeEngine:
     ) -> Iterator[Event]:
         called = {"context": context, "dockerfile": dockerfile, "tag": tag, "stage": stage, "cold": cold}
         called |= {"arguments": dict(arguments or {}), "labels": dict(labels or {}), "output": output}
-        events, image, error = self._next("build", called)
+        events, image, error, outcome = self._next("build", called)
         for event in events:
             if cancel and cancel.asked:
                 yield BuildFinished(Outcome.CANCELLED, 0.0, error="stopped")
@@ -110,7 +115,7 @@ class FakeEngine:
         if cancel and cancel.asked:
             yield BuildFinished(Outcome.CANCELLED, 0.0, error="stopped")
         elif error:
-            yield BuildFinished(Outcome.FAILED, 1.0, error=error)
+            yield BuildFinished(outcome, 1.0, error=error)
         else:
             config = {**image.config, "Labels": {**(image.config.get("Labels") or {}), **(labels or {})}}
             self.images[tag] = ImageInfo(image.id, image.size_bytes, config, image.layers)
