@@ -36,8 +36,10 @@ class Entry:
     """One line of the job's log."""
 
     kind: str
-    """`log`, `say`, `command`, `good` or `bad`."""
+    """`log`, `say`, `command`, `good`, `bad` or `step`."""
     text: str
+    step: StepProgress | None = None
+    """The step that the line stands for; it goes on changing."""
 
 
 @dataclass(slots=True)
@@ -70,8 +72,7 @@ class Progress:
                 self.build, self.steps, self.what = event, {}, ""
                 self._say("say", f"building {event.commit[:7]}, {event.scenario.value}")
             case events.StepStarted(key, name):
-                self.steps[key] = StepProgress(name, StepState.RUNNING, now)
-                self._say("say", " ".join(name.split()))
+                self._step(key, name, now)
             case events.StepFinished():
                 self._step_finished(event, now)
             case events.LogLine(_, text):
@@ -106,9 +107,16 @@ class Progress:
 
     def _step_finished(self, event: events.StepFinished, now: float) -> None:
         state = StepState.FAILED if event.error else StepState.CACHED if event.cached else StepState.DONE
-        self.steps[event.key] = StepProgress(event.name, state, now, event.seconds)
+        step = self.steps.get(event.key) or self._step(event.key, event.name, now)
+        step.state, step.seconds = state, event.seconds
         for line in event.error.splitlines():
             self.log.append(Entry("bad", line))
+
+    def _step(self, key: str, name: str, now: float) -> StepProgress:
+        """A step begins: it has a line in the log from now on."""
+        step = self.steps[key] = StepProgress(name, StepState.RUNNING, now)
+        self.log.append(Entry("step", name, step))
+        return step
 
     def _say(self, kind: str, text: str) -> None:
         self.log.append(Entry(kind, text))

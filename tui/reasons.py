@@ -43,6 +43,8 @@ class Situation:
     """Whether an engine answers; None while that is not known yet."""
     can_wait: bool = False
     """Whether the job that runs is one that another may wait for."""
+    at_work: str = ""
+    """The id of the phase that the job is about."""
 
 
 def why_not(action: str, now: Situation) -> str:
@@ -86,7 +88,9 @@ def _skip(now: Situation) -> str:
     row = now.row
     if row is None:
         return "no phase is chosen"
-    return f"{row.id} is applied already; u rolls it back" if row.state in APPLIED else ""
+    if row.state in APPLIED:
+        return f"{row.id} is applied already; u rolls it back"
+    return _busy(now) if row.id == now.at_work else ""
 
 
 def _tick(now: Situation) -> str:
@@ -97,7 +101,7 @@ def _tick(now: Situation) -> str:
         return f"{row.id} is applied already: its files are committed"
     if now.file not in row.unticked and _left(row.phase, row.unticked) == {now.file}:
         return "a phase needs at least one file; s skips the whole phase"
-    return ""
+    return _busy(now) if row.id == now.at_work else ""
 
 
 def _target(now: Situation) -> str:

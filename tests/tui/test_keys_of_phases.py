@@ -296,6 +296,8 @@ async def test_a_job_can_be_stopped_and_leaves_the_screen_alone() -> None:
         assert "● 1 copy_chown" in driver.text
         assert "running" in driver.text
         assert "c stop" in driver.lines[-1]
+        await driver.press("s")
+        assert driver.toasts == ["applying copy_chown is still running; c stops it"]
         await driver.press("j", "2")
         assert driver.tab == "why"
         await driver.press("c")

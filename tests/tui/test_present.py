@@ -220,8 +220,9 @@ def test_a_job_is_folded_from_its_events() -> None:
     assert job.running is None
     assert job.seconds(999.0) == 16.0
     assert "✖ [builder 1/2] RUN pip" in build.step_line(job.steps["s"], {}, 116.0, 60).plain
-    log = plain(build.log_lines(job, Content(""), 60))
+    log = plain(build.log_lines(job, {}, Content(""), 116.0, 60))
     assert "$ git commit" in log
+    assert log.count("[builder 1/2] RUN pip") == 1
     assert "✖ no space" in log
     assert "✖ applying x: the build failed" in build.status_line(job, Content(""), 999.0, 80).plain
 

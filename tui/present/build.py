@@ -80,7 +80,7 @@ def panel(
     room = max(rows - 1, 0)
     steps = list(progress.steps.values())[-max(room - _TAIL, 0) :] if room > _TAIL else []
     left = room - len(steps)
-    log = list(progress.log)[-left:] if left else []
+    log = [entry for entry in progress.log if entry.step is None][-left:] if left else []
     return [
         *(step_line(step, expected, now, cells) for step in steps),
         *(entry_line(entry, cells)[0] for entry in log),
@@ -103,11 +103,19 @@ def step_line(step: StepProgress, expected: Mapping[str, float], now: float, cel
     )
 
 
-def log_lines(progress: Progress | None, advice: Content, cells: int) -> list[Content]:
-    """The whole log, long lines folded."""
+def log_lines(
+    progress: Progress | None, expected: Mapping[str, float], advice: Content, now: float, cells: int
+) -> list[Content]:
+    """The whole log, long lines folded; each step stands where it began, with its present state."""
     if progress is None:
         return text.wrapped(advice, cells)
-    return [line for entry in progress.log for line in entry_line(entry, cells)]
+    result: list[Content] = []
+    for entry in progress.log:
+        if entry.step:
+            result.append(step_line(entry.step, expected, now, cells))
+        else:
+            result += entry_line(entry, cells)
+    return result
 
 
 def entry_line(entry: Entry, cells: int) -> list[Content]:

@@ -64,6 +64,10 @@ class JobControl(Screen[None]):
         if stop:
             self.stop_job()
 
+    def on_unmount(self: MainScreen) -> None:
+        # Also when the screen goes down with an error: the program must not wait for a build.
+        self.jobs.stop()
+
     def on_job_progressed(self: MainScreen) -> None:
         if any(isinstance(event, Committed) for event in self.jobs.drain()):
             # The new branch is there now; the next phase goes on it.

@@ -130,7 +130,8 @@ class MainScreen(Reading, JobControl, PhaseActions, ViewActions, Screen[None]):
         running = self.jobs.running
         title = running.title if running else ""
         can_wait = title == BASELINE and self.next is None and not self.leaving
-        return Situation(self.status, self.row, self.file, title, self.engine, can_wait)
+        at_work = running.phase if running else ""
+        return Situation(self.status, self.row, self.file, title, self.engine, can_wait, at_work)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key can be used now."""
@@ -178,10 +179,11 @@ class MainScreen(Reading, JobControl, PhaseActions, ViewActions, Screen[None]):
         """Draws the job as it is at this moment."""
         progress = self.jobs.progress
         said = advice.sentence(self.status, self.engine, self.missing)
-        self.query_one(BuildPanel).show(progress, self._expected(), said, self.clock())
+        expected, now = self._expected(), self.clock()
+        self.query_one(BuildPanel).show(progress, expected, said, now)
         if self.query_one("#tabs", TabbedContent).active == "build":
             self.query_one("#build-page", Page).show(
-                lambda cells: build.log_lines(progress, said, cells), end=True
+                lambda cells: build.log_lines(progress, expected, said, now, cells), end=True
             )
         self._show_keys()
 
