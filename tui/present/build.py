@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from textual.content import Content
 
@@ -118,11 +119,17 @@ def log_lines(
     return result
 
 
-def entry_line(entry: Entry, cells: int) -> list[Content]:
-    """One line of the log, with a mark for what the program says itself."""
+@lru_cache(maxsize=20_000)
+def entry_line(entry: Entry, cells: int) -> tuple[Content, ...]:
+    """One line of the log, with a mark for what the program says itself.
+
+    Remembered: a log of thousands of lines is drawn again with every new one.
+    """
     mark, style = _ENTRIES[entry.kind]
     pieces = text.folded(Content.styled(text.log_line(entry.text), style), max(cells - 2, 10))
-    return [Content.styled(mark if not index else "  ", style) + piece for index, piece in enumerate(pieces)]
+    return tuple(
+        Content.styled(mark if not index else "  ", style) + piece for index, piece in enumerate(pieces)
+    )
 
 
 def _doing(progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 
 from textual.content import Content, Span
@@ -42,6 +43,7 @@ class Hunk:
     pairs: tuple[Pair, ...]
 
 
+@lru_cache(maxsize=64)
 def hunks(edit: FileEdit) -> tuple[Hunk, ...]:
     """The changes of an edit, in order, with three lines around each."""
     before, after = _lines(edit.before, edit.path), _lines(edit.after, edit.path)
