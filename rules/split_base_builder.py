@@ -225,7 +225,7 @@ COPY --from=builder /venv /venv
 COPY . .
 CMD ["/venv/bin/gunicorn", "app:app"]
 """,
-            files=_PSYCOPG2,
+            files={"requirements.txt": "cffi==2.0.0\n"},
         ),
         Example(
             title="only the owner of what is copied",
