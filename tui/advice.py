@@ -36,6 +36,10 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
             (current, "bold"),
             ", then builds, measures and checks it.",
         )
+    other = next((row for row in status.rows if row.state in phases.OPEN), None)
+    if other:
+        key = ("a", "bold $text-accent")
+        return text.own((other.id, "bold"), f" is left ({other.state}): choose it, then ", key, ".")
     return text.own(
         "Nothing is left to apply. ", ("r", "bold $text-accent"), " writes the pull-request text."
     )

@@ -199,6 +199,8 @@ def test_advice_follows_the_state_of_things() -> None:
         "No engine: nothing",
     ]
     assert all(one.plain.startswith(start) for one, start in zip(said, starts, strict=True))
+    left = replace(story.START, rows=story.ROWS[7:])
+    assert advice.sentence(left, True, None).plain == "smaller_base is left (rolled back): choose it, then a."
     done = replace(story.START, rows=(story.ROWS[0],))
     assert advice.sentence(done, True, None).plain.startswith("Nothing is left to apply.")
 

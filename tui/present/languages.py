@@ -63,6 +63,6 @@ def _style(token: object) -> str:
     while token is not None:
         if token in styles:
             # A diff line has its own background, so the theme's error colours would hide it.
-            return str(styles[token]) if " on " not in str(styles[token]) else ""  # type: ignore[index]
+            return str(styles[token]) if " on " not in str(styles[token]) else ""
         token = token.parent  # type: ignore[attr-defined]
     return ""
