@@ -285,6 +285,38 @@ CMD ["cron", "-f"]
     assert "alembic" in shop.run(after, "/usr/local/bin/alembic", "--help")
 
 
+CASES = Path(__file__).parent.parent / "rules" / "split_base_builder"
+IMPORTS = {
+    "an-environment-already-cache-mounts-arguments": "lxml.etree",
+    "each-stage-installs-for-itself": "regex",
+    "heredocs-and-openmp-that-came-with-the-compiler": "lightgbm",
+    "purged-in-a-later-layer-which-saves-nothing": "psycopg2",
+}
+AROUND = {"requirements-dev.txt": "idna\n", "app/__init__.py": "", "main.py": "", "app.py": ""}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_examples_build_and_load_what_they_install(name: str, workshop: Open) -> None:
+    shop = workshop("example")
+    files = {
+        str(p.relative_to(CASES / name / "files")): p
+        for p in (CASES / name / "files").rglob("*")
+        if p.is_file()
+    }
+    view = small(
+        shop,
+        (CASES / name / "before.Dockerfile").read_text(),
+        AROUND | {path: file.read_text() for path, file in files.items()},
+    )
+    _, text = split(view)
+    after = shop.build(view.target, text)
+    assert shop.lacks(after, "gcc", "cc", "g++")
+    shop.run(after, "python", "-c", f"import {IMPORTS[name]}")
+    if "AS development" in text:
+        development = shop.build(view.target, text, stage="development")
+        shop.run(development, "cc", "--version")
+
+
 STORIES = {"demo": create_demo, "bahr": bahr.create, "truthgraph": truthgraph.create}
 
 
