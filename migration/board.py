@@ -34,6 +34,8 @@ class Step:
 
     entry: Applied
     phase: Phase | None
+    before: Record
+    """Of the measured commit before it."""
     record: Record
     variant: Measurement | None = None
     """The build of the further Dockerfile that it added."""
@@ -58,7 +60,7 @@ def applied_rows(steps: Sequence[Step], baseline: Record) -> list[Row]:
 
     A phase without checks of its own counts as verified when a later commit, which holds it too, passes.
     """
-    rows, before, checked = [], baseline, baseline.verification
+    rows, checked = [], baseline.verification
     passing = [index for index, step in enumerate(steps) if _passes(step.record, baseline)]
     for index, step in enumerate(steps):
         record = step.record
@@ -80,14 +82,13 @@ def applied_rows(steps: Sequence[Step], baseline: Record) -> list[Row]:
                 commit=step.entry.commit,
                 measurement=record.newest,
                 measurements=tuple(record.measurements.values()),
-                delta=delta(before, record),
+                delta=delta(step.before, record),
                 verification=record.verification,
                 broken=broken,
                 variant=step.variant,
                 start_up=start_up(step.phase, checked, record.verification),
             )
         )
-        before = record if record.newest and record.newest.image_bytes is not None else before
         checked = record.verification or checked
     return rows
 

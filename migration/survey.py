@@ -123,10 +123,19 @@ class Survey:
         return self._phases[known]
 
     def before(self, commit: str) -> board.Record:
-        """What was found out about the step before: the applied phase before `commit`'s, else the baseline."""
-        commits = [self.baseline(), *(entry.commit for entry in self.applied())]
-        place = commits.index(commit) if commit in commits else len(commits)
-        return self.record(commits[max(0, place - 1)])
+        """What was found out about the nearest measured commit behind `commit`, else about the baseline.
+
+        Of the history, not of what is applied now: a phase that was taken back since was there when this
+        one was measured.
+        """
+        baseline = self.baseline()
+        for ancestor in self.repository.log(commit)[1:]:
+            if ancestor.sha == baseline:
+                break
+            record = self.record(ancestor.sha)
+            if record.newest is not None and record.newest.image_bytes is not None:
+                return record
+        return self.record(baseline)
 
     def variants(self, entry: Applied) -> tuple[Target, ...]:
         """The further Dockerfiles that a phase added, as targets."""
@@ -143,7 +152,11 @@ class Survey:
     def _step(self, entry: Applied) -> board.Step:
         measured = ledger.variants(self.repository, entry.commit, self._added(entry))
         return board.Step(
-            entry, self.phase_of(entry), self.record(entry.commit), next(iter(measured.values()), None)
+            entry,
+            self.phase_of(entry),
+            self.before(entry.commit),
+            self.record(entry.commit),
+            next(iter(measured.values()), None),
         )
 
     def _wishes(self, applied: Sequence[Applied]) -> Wishes:
