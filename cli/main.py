@@ -14,7 +14,7 @@ import click
 from phasewise.cli import output
 from phasewise.cli.signals import interruptible
 from phasewise.migration.errors import PhasewiseError, Usage
-from phasewise.migration.report import measurement_record
+from phasewise.migration.records import measurement_record
 from phasewise.migration.session import Session
 from phasewise.model.measurement import Scenario
 
@@ -29,6 +29,13 @@ class VerbOrRepository(click.Group):
         if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version", "-h")):
             args = ["tui", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb. click itself ends with 1 when the reader is gone, which here says that a phase failed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_without_reader()) from None
 
 
 def target_options(command: F) -> F:
@@ -304,8 +311,6 @@ def _run() -> int:
         if error.hint:
             output.narrate(f"  {error.hint}")
         return error.exit_status
-    except BrokenPipeError:
-        return _without_reader()
 
 
 def _without_reader() -> int:

@@ -20,7 +20,7 @@ from phasewise.migration.events import (
     StepFinished,
     Verified,
 )
-from phasewise.migration.report import phase_record, status_record
+from phasewise.migration.records import check_record, phase_record, status_record
 from phasewise.migration.sentences import variant
 from phasewise.migration.session import Session
 from phasewise.model.display import plain_log, visible
@@ -184,15 +184,7 @@ def verification_record(verified: Sequence[Verified]) -> dict[str, Any]:
     last = verified[-1]
     return {
         "commit": last.verification.commit,
-        "checks": [
-            {
-                "id": result.id,
-                "verdict": str(result.verdict),
-                "detail": result.detail,
-                "explanation": result.explanation,
-            }
-            for result in last.verification.results
-        ],
+        "checks": [check_record(result) for result in last.verification.results],
         "broken": [result.id for result in last.broken],
     }
 

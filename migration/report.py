@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import json
-from typing import Any
 
 from phasewise.migration.errors import Usage
+from phasewise.migration.records import status_record
 from phasewise.migration.sentences import variant
 from phasewise.model.display import visible
-from phasewise.model.measurement import CheckResult, Measurement, Verdict, Verification
-from phasewise.model.phase import Evidence, Phase
+from phasewise.model.measurement import Verdict
+from phasewise.model.phase import Evidence
 from phasewise.model.status import Row, State, Status
 from phasewise.model.units import duration, percent_change, size, size_change
+
+_COLUMNS = ("phase", "commit", "image", "change", "checks")
+_PROVENANCE = "Every figure was measured by building the commit; none is an estimate."
 
 
 def render(status: Status, format: str) -> str:
@@ -34,22 +37,19 @@ def render(status: Status, format: str) -> str:
 def markdown(status: Status) -> str:
     """The text of a pull request: what changed, what was measured, what was checked, how to go back."""
     done = [row for row in status.rows if row.commit]
-    lines = [f"# {_title(status)}", "", _summary(status), ""]
+    lines = [f"# {_cell(_title(status))}", "", _summary(status), ""]
     if done:
-        lines += ["| phase | commit | image | change | checks |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in done]
         lines.append("")
     for row in done:
         lines += [f"## {row.id}: {_cell(row.title)}", ""]
-        if row.phase:
-            lines += [visible(row.phase.why), ""]
-            lines += [f"- {_origin(evidence)}" for evidence in row.phase.evidence] + [""]
-            lines += [f"Price: {visible(row.phase.costs)}", ""] if row.phase.costs else []
-        lines += _paragraph([f"- measured: {_cell(sentence)}" for sentence in _measured(row)])
-        broken = [_cell(result.explanation or result.title) for result in row.broken]
-        lines += _paragraph([f"- **broken**: {explanation}" for explanation in broken])
+        for paragraph in _paragraphs(row):
+            lines += [_prose(paragraph), ""]
+        points = [f"- {point}" for point in (*map(_cell, _origins(row)), *map(_prose, _findings(row)))]
+        lines += [*points, ""] if points else []
     lines += [
-        "Every figure above was measured by building the commit; none is an estimate.",
+        _PROVENANCE,
         "",
         "To take a phase back: `phasewise rollback PHASE`, or `git revert COMMIT`.",
     ]
@@ -58,172 +58,50 @@ def markdown(status: Status) -> str:
 
 def page(status: Status) -> str:
     """The same as one self-contained HTML page."""
+    done = [row for row in status.rows if row.commit]
+    heads = "".join(f"<th>{column}" for column in _COLUMNS)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell.strip('`'))}</td>" for cell in _cells(row)) + "</tr>"
-        for row in status.rows
-        if row.commit
+        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in done
+    )
+    sections = "".join(
+        f"<h2>{_text(f'{row.id}: {row.title}')}</h2>"
+        + "".join(f"<p>{_text(paragraph)}</p>" for paragraph in _paragraphs(row))
+        + "".join(f"<li>{_text(point)}</li>" for point in (*_origins(row), *_findings(row)))
+        for row in done
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
-        f"<title>{html.escape(_title(status))}</title>"
+        f"<title>{_text(_title(status))}</title>"
         "<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
         "table{border-collapse:collapse}td,th{padding:.3rem .8rem;border-bottom:1px solid #8886;text-align:left}"
         ":root{color-scheme:light dark}</style>"
-        f"<h1>{html.escape(_title(status))}</h1><p>{html.escape(_summary(status))}</p>"
-        "<table><tr><th>phase<th>commit<th>image<th>change<th>checks</tr>"
-        f"{rows}</table></html>\n"
+        f"<h1>{_text(_title(status))}</h1><p>{_text(_summary(status))}</p>"
+        f"<table><tr>{heads}</tr>{rows}</table>{sections}<p>{_PROVENANCE}</p></html>\n"
     )
 
 
-def status_record(status: Status) -> dict[str, Any]:
-    """Where the migration stands, as JSON; a public contract, additions only."""
-    return {
-        "repo": status.path,
-        "branch": status.branch,
-        "head": status.head,
-        "dockerfile": status.target.dockerfile,
-        "stage": status.target.stage,
-        "baseline": {
-            "commit": status.baseline,
-            "measurement": measurement_record(status.baseline_measurement),
-            "verification": verification_record(status.baseline_verification),
-        },
-        "phases": [_row_record(row) for row in status.rows],
-        "declined": [{"id": declined.id, "reason": declined.reason} for declined in status.declined],
-        "refusal": status.refusal,
-    }
+def _paragraphs(row: Row) -> list[str]:
+    """Why the phase was applied, and what it costs."""
+    if row.phase is None:
+        return []
+    price = [f"Price: {row.phase.costs}"] if row.phase.costs else []
+    return [part for part in row.phase.why.split("\n\n") if part.strip()] + price
 
 
-def phase_record(phase: Phase) -> dict[str, Any]:
-    """A proposal as the plan's JSON has it."""
-    return {
-        "id": phase.id,
-        "title": phase.title,
-        "why": phase.why,
-        "risk": str(phase.risk),
-        "files": list(phase.files),
-        "diff": phase.diff(),
-        "predicted": {"image_bytes": phase.predicted.image_bytes, "because": phase.predicted.because},
-        "evidence": [_evidence_record(evidence) for evidence in phase.evidence],
-        "needs": list(phase.needs),
-        "excludes": list(phase.excludes),
-        "costs": phase.costs,
-        "choices": [
-            {
-                "id": choice.id,
-                "title": choice.title,
-                "multiple": choice.multiple,
-                "options": [
-                    {
-                        "id": option.id,
-                        "label": option.label,
-                        "image_bytes": option.image_bytes,
-                        "picked": option.id in choice.picked,
-                    }
-                    for option in choice.options
-                ],
-            }
-            for choice in phase.choices
-        ],
-    }
+def _origins(row: Row) -> list[str]:
+    """The lines that the phase rests on, and the commits that brought them in."""
+    return [_origin(evidence) for evidence in (row.phase.evidence if row.phase else ())]
 
 
-def measurement_record(measurement: Measurement | None) -> dict[str, Any] | None:
-    """One measurement: bytes are unpacked bytes as the engine reports them, times are seconds."""
-    if measurement is None:
-        return None
-    return {
-        "commit": measurement.commit,
-        "dockerfile": measurement.dockerfile,
-        "scenario": str(measurement.scenario),
-        "outcome": str(measurement.outcome),
-        "taken_at": measurement.taken_at.isoformat(),
-        "engine": measurement.engine,
-        "seconds": list(measurement.samples.seconds) if measurement.samples else [],
-        "image_id": measurement.image_id,
-        "image_bytes": measurement.image_bytes,
-        "layers": [
-            {"created_by": layer.created_by, "bytes": layer.size_bytes} for layer in measurement.layers
-        ],
-        "steps": [
-            {"name": step.name, "seconds": step.seconds, "cached": step.cached} for step in measurement.steps
-        ],
-        "peak_memory_bytes": measurement.peak_memory_bytes,
-        "note": measurement.note,
-    }
-
-
-def verification_record(verification: Verification | None) -> dict[str, Any] | None:
-    """One verification, every check in it."""
-    if verification is None:
-        return None
-    return {
-        "commit": verification.commit,
-        "taken_at": verification.taken_at.isoformat(),
-        "passed": verification.count(Verdict.PASSED),
-        "failed": verification.count(Verdict.FAILED),
-        "skipped": verification.count(Verdict.SKIPPED),
-        "checks": [check_record(result) for result in verification.results],
-    }
-
-
-def check_record(result: CheckResult) -> dict[str, Any]:
-    """One check's answer."""
-    return {
-        "id": result.id,
-        "title": result.title,
-        "verdict": str(result.verdict),
-        "detail": result.detail,
-        "explanation": result.explanation,
-    }
-
-
-def _row_record(row: Row) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "title": row.title,
-        "state": str(row.state),
-        "commit": row.commit,
-        "predicted": {"image_bytes": row.phase.predicted.image_bytes if row.phase else None},
-        "delta": {
-            "image_bytes": row.delta.image_bytes,
-            "seconds": row.delta.seconds,
-            "time_is_measurable": row.delta.time_is_measurable,
-            "no_op": row.changed_nothing,
-        }
-        if row.delta
-        else None,
-        "measurement": measurement_record(row.measurement),
-        "variant": measurement_record(row.variant),
-        "start_up": {
-            "what": row.start_up.what,
-            "before_seconds": row.start_up.before_seconds,
-            "after_seconds": row.start_up.after_seconds,
-        }
-        if row.start_up
-        else None,
-        "verification": verification_record(row.verification),
-        "broken": [check_record(result) for result in row.broken],
-        "refusal": row.refusal,
-    }
-
-
-def _evidence_record(evidence: Evidence) -> dict[str, Any]:
-    since = evidence.provenance
-    return {
-        "path": evidence.path,
-        "line": evidence.line,
-        "text": evidence.text,
-        "commit": since.commit if since else None,
-        "author": since.author if since else None,
-        "date": since.date.isoformat() if since else None,
-        "subject": since.subject if since else None,
-        "on_default_branch": since.on_default_branch if since else None,
-    }
+def _findings(row: Row) -> list[str]:
+    """What else was measured of the phase, and what it broke."""
+    broken = [f"broken: {result.explanation or result.title}" for result in row.broken]
+    return [f"measured: {sentence}" for sentence in _measured(row)] + broken
 
 
 def _title(status: Status) -> str:
-    return f"{status.target.label}: {sum(bool(row.commit) for row in status.rows)} migration phases"
+    number = sum(bool(row.commit) for row in status.rows)
+    return f"{status.target.label}: {number} migration phase{'' if number == 1 else 's'}"
 
 
 def _summary(status: Status) -> str:
@@ -248,18 +126,13 @@ def _cells(row: Row) -> list[str]:
     )
     return [
         row.id,
-        f"`{(row.commit or '')[:12]}`",
+        (row.commit or "")[:12],
         f"{size(measured)}{timing}" if measured is not None else "not measured",
         size_change(change) + (" (nothing changed)" if row.changed_nothing else "")
         if change is not None
         else "",
         _checks(row),
     ]
-
-
-def _paragraph(lines: list[str]) -> list[str]:
-    """The lines and an empty one; nothing for none."""
-    return [*lines, ""] if lines else []
 
 
 def _measured(row: Row) -> list[str]:
@@ -277,11 +150,25 @@ def _checks(row: Row) -> str:
 
 def _origin(evidence: Evidence) -> str:
     since = evidence.provenance
-    place = f"{_cell(evidence.path)}:{evidence.line}"
-    return f"{place}, since {since.commit[:12]} ({_cell(since.subject)})" if since else place
+    place = f"{evidence.path}:{evidence.line}"
+    return f"{place}, since {since.commit[:12]} ({since.subject})" if since else place
+
+
+def _text(text: str) -> str:
+    """Text from the repository inside HTML."""
+    return html.escape(visible(text))
+
+
+def _prose(text: str) -> str:
+    """Our sentences, with names from the repository in them, inside Markdown: code spans, but no other markup."""
+    return _escaped(text, "\\*[]<>|#")
 
 
 def _cell(text: str) -> str:
     """Text from the repository inside Markdown: one line, no markup of its own."""
+    return _escaped(text, "\\`*_{}[]<>|#")
+
+
+def _escaped(text: str, markup: str) -> str:
     flat = visible(" ".join(text.split()))
-    return "".join(f"\\{character}" if character in "\\`*_{}[]<>|#" else character for character in flat)
+    return "".join(f"\\{character}" if character in markup else character for character in flat)

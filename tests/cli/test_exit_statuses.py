@@ -1,0 +1,144 @@
+"""Exit statuses are an API: 0 done, 1 failed, 2 usage, 3 refused and nothing changed, 4 no engine."""
+
+from pathlib import Path
+
+import pytest
+from calling import Phasewise
+from git_sandbox import DOCKERFILE, Sandbox
+
+PHASE = "drop_compileall"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan"],
+        ["plan", "--json"],
+        ["status", "--json"],
+        ["report", "--format", "md"],
+        ["report", "--format", "html"],
+        ["report", "--format", "json"],
+        ["--help"],
+        ["apply", "-h"],
+        ["--version"],
+    ],
+)
+def test_done(
+    sandbox: Sandbox, phasewise: Phasewise, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(sandbox.root)
+    called = phasewise(*words)
+    assert called.status == 0, called.stderr
+    assert called.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "no-such-folder"], "does not exist"),
+        (["plan", "--dockerfile", "Other", "."], "Other is not a committed Dockerfile"),
+        (["plan", "--target", "production", "."], "production"),
+        (["plan", "--colour"], "No such option"),
+        (["apply"], "Missing argument"),
+        (["apply", "no_such_phase"], "there is no phase no_such_phase"),
+        (["apply", PHASE, "--pick", "bytecode=none"], "not of the form PHASE.CHOICE"),
+        (["apply", PHASE, "--pick", "nothing.bytecode=none"], "the plan has no phase nothing"),
+        (["apply", PHASE, "--pick", f"{PHASE}.colour=none"], "has no choice colour"),
+        (["apply", PHASE, "--pick", f"{PHASE}.bytecode=all"], "no such option: all"),
+        (["apply", PHASE, "--pick", f"{PHASE}.bytecode=none,application"], "exactly one option"),
+        (["measure", "--scenario", "tepid"], "tepid"),
+        (["measure", "--repeat", "0"], "0 is not in the range"),
+        (["rollback"], "--all"),
+        (["report", "--format", "pdf"], "pdf"),
+        (["demo", "."], "is not an empty folder"),
+    ],
+)
+def test_usage(
+    sandbox: Sandbox,
+    phasewise: Phasewise,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(sandbox.root)
+    head = sandbox.head()
+    called = phasewise(*words)
+    assert called.status == 2
+    assert said in called.stderr
+    assert called.stdout == ""
+    assert sandbox.head() == head
+
+
+def test_not_a_repository(tmp_path: Path, phasewise: Phasewise) -> None:
+    called = phasewise("plan", tmp_path)
+    assert called.status == 2
+    assert called.stderr.startswith(f"phasewise: {tmp_path} is not in a git repository")
+
+
+def test_a_dirty_file_is_refused_and_nothing_changes(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.write("Dockerfile", f"{DOCKERFILE}# mine\n")
+    head, state = sandbox.head(), sandbox.state()
+    called = phasewise("apply", PHASE, "-C", sandbox.root, "--branch", "new")
+    assert called.status == 3
+    assert "Dockerfile has uncommitted changes" in called.stderr
+    assert (sandbox.head(), sandbox.state()) == (head, state)
+    assert sandbox.git("branch", "--list", "new") == ""
+
+
+def test_a_phase_that_does_not_apply_is_refused(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit("clean", Dockerfile="FROM python:3.12\n")
+    called = phasewise("apply", PHASE, "-C", sandbox.root)
+    assert called.status == 3
+    assert f"{PHASE} does not apply" in called.stderr
+
+
+def test_a_hook_that_refuses_is_heard(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.hook("commit-msg", "echo 'no ticket number' >&2; exit 1")
+    head, state = sandbox.head(), sandbox.state()
+    called = phasewise("apply", PHASE, "-C", sandbox.root)
+    assert called.status == 3
+    assert "no ticket number" in called.stderr
+    assert (sandbox.head(), sandbox.state()) == (head, state)
+
+
+def test_taking_back_what_is_not_applied_is_refused(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    assert phasewise("rollback", PHASE, "-C", sandbox.root).status == 3
+
+
+@pytest.mark.parametrize(
+    "words", [["apply", PHASE, "--measure"], ["measure"], ["verify"], ["apply", PHASE, "--measure", "--json"]]
+)
+def test_no_engine(sandbox: Sandbox, phasewise: Phasewise, no_engine: None, words: list[str]) -> None:
+    head, state = sandbox.head(), sandbox.state()
+    called = phasewise(*words, "-C", sandbox.root)
+    assert called.status == 4
+    assert "no Docker Engine answers" in called.stderr
+    assert called.stdout == ""
+    assert (sandbox.head(), sandbox.state()) == (head, state)
+
+
+def test_no_engine_to_clean(sandbox: Sandbox, phasewise: Phasewise, no_engine: None) -> None:
+    assert phasewise("clean", sandbox.root).status == 4
+
+
+def test_without_an_engine_a_phase_goes_there_and_back(
+    sandbox: Sandbox, phasewise: Phasewise, no_engine: None
+) -> None:
+    called = phasewise("apply", PHASE, "-C", sandbox.root, "--branch", "docker", "--json")
+    assert called.status == 0
+    assert called.json["branch"] == "docker"
+    assert [phase["state"] for phase in called.json["phases"] if phase["id"] == PHASE] == ["applied"]
+    called = phasewise("rollback", "--all", "-C", sandbox.root, "--json")
+    assert called.status == 0
+    assert "not built again: no Docker Engine answers" in called.stderr
+    assert [phase["state"] for phase in called.json["phases"] if phase["id"] == PHASE] == ["rolled back"]
+    assert sandbox.text("Dockerfile") == DOCKERFILE
+    assert phasewise("rollback", "--all", "-C", sandbox.root).status == 0
+
+
+def test_a_pick_on_the_command_line_is_used(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit("all of it", Dockerfile=DOCKERFILE.replace("compileall .", "compileall -b /opt/venv"))
+    called = phasewise("apply", PHASE, "-C", sandbox.root, "--pick", f"{PHASE}.bytecode=pycache")
+    assert called.status == 0, called.stderr
+    assert "compileall" in sandbox.text("Dockerfile")
+    assert "compileall -b" not in sandbox.text("Dockerfile")

@@ -1,0 +1,107 @@
+"""The JSON of `phasewise plan` is a public contract: what it holds, of which types, and nothing else on stdout."""
+
+from typing import Any
+
+import pytest
+from calling import Phasewise
+from git_sandbox import Sandbox
+
+TEXT, NUMBER, LIST = str, int, list
+PLAN = {"repo": TEXT, "head": TEXT, "targets": LIST}
+TARGET = {"dockerfile": TEXT, "stage": (TEXT, None), "context": TEXT, "phases": LIST, "declined": LIST}
+PHASE = {
+    "id": TEXT,
+    "title": TEXT,
+    "why": TEXT,
+    "risk": TEXT,
+    "files": LIST,
+    "diff": TEXT,
+    "predicted": dict,
+    "evidence": LIST,
+    "needs": LIST,
+    "excludes": LIST,
+    "costs": TEXT,
+    "choices": LIST,
+}
+PREDICTED = {"image_bytes": (NUMBER, None), "because": TEXT}
+EVIDENCE = {
+    "path": TEXT,
+    "line": NUMBER,
+    "text": TEXT,
+    "commit": (TEXT, None),
+    "author": (TEXT, None),
+    "date": (TEXT, None),
+    "subject": (TEXT, None),
+    "on_default_branch": (bool, None),
+}
+DECLINED = {"id": TEXT, "reason": TEXT}
+
+
+@pytest.fixture
+def plan(sandbox: Sandbox, phasewise: Phasewise) -> Any:
+    called = phasewise("plan", sandbox.root, "--json")
+    assert called.status == 0
+    return called.json
+
+
+def check(record: dict[str, Any], shape: dict[str, Any]) -> None:
+    assert list(record) == list(shape)
+    for key, kinds in shape.items():
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        assert record[key] is None if None in kinds and record[key] is None else type(record[key]) in kinds
+
+
+def test_every_key_and_type(plan: Any) -> None:
+    check(plan, PLAN)
+    (target,) = plan["targets"]
+    check(target, TARGET)
+    assert target["phases"]
+    assert target["declined"]
+    for phase in target["phases"]:
+        check(phase, PHASE)
+        check(phase["predicted"], PREDICTED)
+        assert phase["evidence"]
+        for evidence in phase["evidence"]:
+            check(evidence, EVIDENCE)
+    for declined in target["declined"]:
+        check(declined, DECLINED)
+
+
+def test_what_it_says(plan: Any, sandbox: Sandbox) -> None:
+    assert plan["repo"] == str(sandbox.root)
+    assert plan["head"] == sandbox.head()
+    (target,) = plan["targets"]
+    phase = next(phase for phase in target["phases"] if phase["id"] == "drop_compileall")
+    assert phase["risk"] == "safe"
+    assert phase["files"] == ["Dockerfile"]
+    assert phase["diff"].startswith("--- a/Dockerfile\n+++ b/Dockerfile\n@@ ")
+    assert phase["predicted"]["image_bytes"] is None
+    evidence = phase["evidence"][0]
+    assert (evidence["path"], evidence["line"]) == ("Dockerfile", 3)
+    assert evidence["text"] == "RUN python -m compileall ."
+    assert (evidence["commit"], evidence["author"]) == (sandbox.head(), "Ada")
+    assert evidence["subject"] == "start"
+
+
+def test_the_diff_applies(plan: Any, sandbox: Sandbox) -> None:
+    (target,) = plan["targets"]
+    for phase in target["phases"]:
+        sandbox.git("apply", "--index", stdin=phase["diff"].encode())
+        sandbox.git("commit", "--quiet", "--message", phase["id"])
+
+
+def test_every_target_is_planned(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit("another", **{"api/Dockerfile": "FROM python:3.12\nRUN python -m compileall /srv\n"})
+    targets = phasewise("plan", sandbox.root, "--json").json["targets"]
+    assert {target["dockerfile"] for target in targets} == {"Dockerfile", "api/Dockerfile"}
+    only = phasewise("plan", sandbox.root, "--json", "--dockerfile", "./api/Dockerfile").json["targets"]
+    assert [target["dockerfile"] for target in only] == ["api/Dockerfile"]
+
+
+def test_the_same_data_in_status_and_report(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    phasewise("apply", "drop_compileall", "-C", sandbox.root)
+    status = phasewise("status", sandbox.root, "--json").json
+    assert status == phasewise("report", sandbox.root, "--format", "json").json
+    row = next(row for row in status["phases"] if row["id"] == "drop_compileall")
+    assert row["commit"] == sandbox.head()
+    assert row["measurement"] is None
