@@ -18,7 +18,8 @@ from phasewise.model.stages.clean_base import (
     heirs_of_tools,
     installer_runs,
     relocatable_runs,
-    without_purges,
+    relocate,
+    without_leftovers,
 )
 from phasewise.model.stages.ownership import hand_over
 from phasewise.model.stages.roles import (
@@ -29,7 +30,7 @@ from phasewise.model.stages.roles import (
     installing_stage,
     started_by,
 )
-from phasewise.model.stages.split import split_stage
+from phasewise.model.stages.split import split_stage, tending_runs
 from phasewise.model.stages.split_report import Split, costs, evidence_lines, predicted, why
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -362,7 +363,9 @@ CMD ["python", "-m", "app"]
         except CannotSplit as reason:
             return self.declined(f"the build cannot be told from the service: {reason}")
         apart = Dockerfile.parse(text, view.target.dockerfile)
-        text = without_purges(apart, apart.stage(view.target.stage), sorting.moved)
+        text = without_leftovers(apart, apart.stage(view.target.stage), sorting)
+        apart = Dockerfile.parse(text, view.target.dockerfile)
+        text = relocate(apart, apart.stage(view.target.stage), sorting.lost_commands)
         after = Dockerfile.parse(text, view.target.dockerfile)
         handover = hand_over(after, after.stage(view.target.stage))
         return self._phase(view, Split(handover.text if handover else text, sorting, handover))
@@ -390,6 +393,8 @@ def _sorting(view: RepoView) -> Sorting:
     leaving += installer_runs(dockerfile, dockerfile.lineage(stage))
     if not environment_copies(dockerfile, stage):
         leaving += build_runs(dockerfile, stage)
+        for ancestor in dockerfile.lineage(stage):
+            leaving += tending_runs(view, ancestor)
     return sort_packages(view, leaving)
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from phasewise.model.dockerfile import Stage
 from phasewise.model.python.environments import SYSTEM, installs
 from phasewise.model.repo import RepoView
-from phasewise.model.shell import Command
-from phasewise.model.stages.roles import CannotSplit
+from phasewise.model.stages.roles import CannotSplit, only_tools
 from phasewise.model.stages.runtime_use import named_scripts, start_text
 
 VENV = "/opt/venv"
@@ -17,7 +16,6 @@ VENV = "/opt/venv"
 
 _SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(?!docker-))|(find|du) /usr/local\b")
 _OTHER_PATH = re.compile(r"\b(cron|crond|sudo|sshd)\b|\bsu -|\brunuser -l")
-_TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "poetry-core"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
         CannotSplit: there are several, or the base image is not Python's.
     """
     dockerfile = view.dockerfile
-    found = [i for i in installs(dockerfile, stage) if not _only_tools(i.command)]
+    found = [i for i in installs(dockerfile, stage) if not only_tools(i.command)]
     paths = list(dict.fromkeys(install.environment for install in found))
     if len(paths) != 1:
         where = " and ".join(paths) or "no place that is understood"
@@ -60,14 +58,6 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
         raise CannotSplit(f"the version of Python in {image} is not known", stage.instructions[0].line)
     packages = f"/usr/local/lib/python{version[1]}/site-packages"
     return Carried(SYSTEM, False, (packages, "/usr/local/bin"))
-
-
-def _only_tools(command: Command) -> bool:
-    """`pip install --upgrade pip` and the like: nothing that the service imports."""
-    argv = command.argv
-    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
-    named = {re.split(r"[=<>!~\[;]", word)[0] for word in words if not word.startswith("-")}
-    return bool(named) and named <= _TOOLS
 
 
 def _depends_on_system_paths(view: RepoView) -> bool:

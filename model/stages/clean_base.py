@@ -140,6 +140,19 @@ def _called(command: Command) -> Iterator[str]:
     return (word.rpartition("/")[2] for word in command.argv)
 
 
+def relocate(dockerfile: Dockerfile, stage: Stage, commands: Collection[str]) -> str:
+    """The text with the RUNs moved that work on a copied environment with any of `commands`."""
+    return apply_edits(dockerfile.text, _relocations(dockerfile, stage, commands))
+
+
+def _relocations(dockerfile: Dockerfile, stage: Stage, commands: Collection[str]) -> Iterator[Edit]:
+    for run in relocatable_runs(dockerfile, stage, commands):
+        yield drop_instruction(dockerfile, run.instruction)
+        last = _last_of_build(dockerfile, run.source)
+        lines = dockerfile.lines(run.instruction).of(dockerfile.text)
+        yield insert_after(dockerfile, last, f"\n{lines}")
+
+
 def clean_base(
     dockerfile: Dockerfile, stage: Stage, sorting: Sorting, *, started: bool = False
 ) -> str | None:
@@ -162,11 +175,7 @@ def clean_base(
     chunks = [found.tools for found in divided]
     chunks += [dockerfile.lines(i).of(dockerfile.text).rstrip("\r\n") for i in moved_runs]
     edits += give_tools(dockerfile, heirs, chunks)
-    for run in relocatable_runs(dockerfile, stage, sorting.lost_commands):
-        lines = dockerfile.lines(run.instruction)
-        edits.append(drop_instruction(dockerfile, run.instruction))
-        last = _last_of_build(dockerfile, run.source)
-        edits.append(insert_after(dockerfile, last, f"\n{lines.of(dockerfile.text)}"))
+    edits += _relocations(dockerfile, stage, sorting.lost_commands)
     return apply_edits(dockerfile.text, edits)
 
 
@@ -273,18 +282,24 @@ def free_name(dockerfile: Dockerfile, *wanted: str, taken: Collection[str] = ())
     return next(name for name in (*wanted, *numbered) if name.lower() not in used)
 
 
-def without_purges(dockerfile: Dockerfile, stage: Stage, moved: Collection[str]) -> str:
-    """The text without the purges of packages that are not installed any more: apt would not find them."""
-    edits = []
+def without_leftovers(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> str:
+    """The text without what still names moved packages in the lineage of `stage`.
+
+    Installs that nothing after them builds with; and purges, for which apt would not find the package.
+    """
+    edits = [
+        clean_edit(dockerfile, found)
+        for found in divided_runs(dockerfile, dockerfile.lineage(stage), sorting)
+    ]
     for ancestor in dockerfile.lineage(stage):
         for instruction in ancestor.instructions:
             script = Script.of(dockerfile, instruction)
             purged = (
                 {n for apt in apt_commands(script, "purge", "remove") for n in apt.names} if script else set()
             )
-            if script is None or not purged & set(moved) or apt_commands(script, "install"):
+            if script is None or not purged & set(sorting.moved) or apt_commands(script, "install"):
                 continue
-            text = rewritten(dockerfile, script, lambda name: () if name in moved else (name,))
+            text = rewritten(dockerfile, script, lambda name: () if name in sorting.moved else (name,))
             edits.append(
                 drop_instruction(dockerfile, instruction) if text is None else Edit(instruction.span, text)
             )

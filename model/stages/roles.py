@@ -14,6 +14,7 @@ from phasewise.model.stages.clean_base import INSTALLERS
 from phasewise.model.stages.runtime_use import Use, runtime_uses
 
 _INSTALLERS = re.compile(r"(pip[\d.]*|uv|poetry|pdm|pipenv|virtualenv|venv)$")
+_TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "poetry-core"})
 _NOT_UNDERSTOOD = {"conda": "conda", "mamba": "conda", "micromamba": "conda", "pipx": "pipx", "rye": "rye"}
 _COMPANIONS = frozenset(
     {"git", "curl", "wget", "tar", "unzip", "cd", "rm", "mkdir", "export", ".", "source", "sh", "bash", "["}
@@ -35,10 +36,23 @@ class CannotSplit(Exception):
 
 
 def installing_stage(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
-    """The stage of the lineage that installs Python packages into the final image; None: none does."""
-    for found in _needing_a_compiler(dockerfile, stage):
-        return dockerfile.stages[found.stage or 0]
-    return None
+    """The stage of the lineage that installs Python packages into the final image; None: none does.
+
+    Raises:
+        CannotSplit: several do, one on top of the other.
+    """
+    found = [i.instruction for i in installs(dockerfile, stage) if not only_tools(i.command)]
+    if len({instruction.stage for instruction in found}) > 1:
+        raise CannotSplit("packages are installed in a stage and again on top of it", found[-1].line)
+    return dockerfile.stages[found[0].stage or 0] if found else None
+
+
+def only_tools(command: Command) -> bool:
+    """`pip install --upgrade pip` and the like: nothing that the service imports."""
+    argv = command.argv
+    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
+    named = {re.split(r"[=<>!~\[;]", word)[0] for word in words if not word.startswith("-")}
+    return bool(named) and named <= _TOOLS
 
 
 def builds_in_place(dockerfile: Dockerfile, stage: Stage) -> Instruction | None:
@@ -53,11 +67,7 @@ def builds_in_place(dockerfile: Dockerfile, stage: Stage) -> Instruction | None:
 
 def build_runs(dockerfile: Dockerfile, stage: Stage) -> tuple[Instruction, ...]:
     """The RUNs of the lineage that would go to the builder."""
-    return tuple(dict.fromkeys(_needing_a_compiler(dockerfile, stage)))
-
-
-def _needing_a_compiler(dockerfile: Dockerfile, stage: Stage) -> list[Instruction]:
-    return [found.instruction for found in installs(dockerfile, stage)]
+    return tuple(dict.fromkeys(found.instruction for found in installs(dockerfile, stage)))
 
 
 def started_by(view: RepoView) -> Use | None:

@@ -107,6 +107,19 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
     return _with_tools_on_top(view, stage, text, [*inherited, *_tools(dockerfile, stage, sorting)])
 
 
+def tending_runs(view: RepoView, stage: Stage) -> tuple[Instruction, ...]:
+    """The RUNs of find, xargs and strip in `stage` that touch nothing but its environment."""
+    try:
+        environment = carried_environment(view, stage)
+    except CannotSplit:
+        return ()
+    return tuple(
+        i
+        for i in stage.instructions
+        if role(view.dockerfile, i) == "maintain" and _tends(view.dockerfile, i, environment)
+    )
+
+
 def _tends(dockerfile: Dockerfile, instruction: Instruction, environment: Carried) -> bool:
     """Whether a RUN of find, xargs and strip touches nothing but the environment."""
     script = Script.of(dockerfile, instruction)
@@ -163,7 +176,9 @@ def _place(
         _place_apt(dockerfile, sides, instruction, sorting, piece)
     elif role == "install" or (role == "maintain" and _tends(dockerfile, instruction, environment)):
         _place_install(dockerfile, sides, instruction, sorting, environment, piece)
-    elif role in ("users", "ENV", "USER"):
+    elif role == "users":
+        _place_users(dockerfile, sides, instruction, rest[1:], piece)
+    elif role in ("ENV", "USER"):
         sides.base.append(piece)
     elif role in ("WORKDIR", "SHELL"):
         for side in (sides.builder, sides.runtime) if sides.acted else (sides.base,):
@@ -230,6 +245,27 @@ def _place_install(
     if environment.is_new:
         piece = replace(piece, text=_SYSTEM_FLAG.sub("", piece.text))
     sides.builder.append(piece)
+
+
+def _place_users(
+    dockerfile: Dockerfile,
+    sides: _Sides,
+    instruction: Instruction,
+    rest: Sequence[Instruction],
+    piece: _Piece,
+) -> None:
+    """Users are everybody's; what happens to copied files happens in the runtime."""
+    script = Script.of(dockerfile, instruction)
+    touches = any(c.name in ("chown", "chmod") for c in script.commands) if script else True
+    copied = any(
+        p.instruction and p.instruction.keyword in ("COPY", "ADD") for p in (*sides.builder, *sides.runtime)
+    )
+    if not (touches and copied):
+        sides.base.append(piece)
+        return
+    if any(later.flag("chown") for later in rest):
+        raise CannotSplit("the user is made after files were copied, and before others are", instruction.line)
+    sides.runtime.append(piece)
 
 
 def _place_argument(
@@ -343,7 +379,7 @@ def _written(
         _joined(sides.builder),
         f"\nFROM {base} AS {runtime}\n{own_path}\n{copies}",
         _joined(sides.runtime),
-        rest if rest.startswith("\n") else f"\n{rest}",
+        rest if not rest or rest.startswith("\n") else f"\n{rest}",
     ]
     return text[: start.span.start] + "".join(written) + text[end:]
 
