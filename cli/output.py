@@ -23,7 +23,7 @@ from phasewise.migration.events import (
 from phasewise.migration.records import check_record, phase_record, status_record
 from phasewise.migration.sentences import variant
 from phasewise.migration.session import Session
-from phasewise.model.display import plain_log, visible
+from phasewise.model.display import log_line, visible
 from phasewise.model.measurement import Measurement, Outcome, Verdict
 from phasewise.model.phase import Plan
 from phasewise.model.repo import Target
@@ -74,7 +74,7 @@ def describe(event: Event) -> list[str]:
             ]
         case BuildFinished(outcome=outcome, seconds=seconds, error=error):
             return [f"{outcome} in {duration(seconds)}"] + [
-                f"  {plain_log(line)}" for line in error.splitlines()
+                f"  {log_line(line)}" for line in error.splitlines()
             ]
         case Measured(measurement=measurement):
             return [describe_measurement(measurement)]
@@ -207,4 +207,4 @@ def _indented(text: str) -> str:
 
 
 def _first_line(name: str) -> str:
-    return plain_log(name.split("\n", 1)[0])[:110]
+    return log_line(name.split("\n", 1)[0])[:110]

@@ -1,40 +1,51 @@
-"""Text from a repository as harmless text: control sequences and direction overrides become visible signs."""
+"""Text from a repository as harmless text: whatever could act on a terminal or hide in it becomes visible signs."""
 
 from __future__ import annotations
 
 import re
 
-_CSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
-_DIRECTION = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_TAB_CELLS = 4
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
+"""Colours, and erasing to the end of a line: what a log says stays the same without them."""
 
 
-def visible(text: str, tab_size: int = 4) -> str:
-    """`text` with tabs expanded and every control character shown as its picture (`␛`), newlines kept.
+def _signs() -> dict[int, str]:
+    """What stands for each character that could move the cursor, turn text around or hide in it."""
+    table = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"}
+    table[0x7F] = "\N{SYMBOL FOR DELETE}"
+    table |= {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
+    table |= {code: f"\\x{code - 0xDC00:02x}" for code in range(0xDC80, 0xDD00)}
+    hidden = [
+        0x00AD,
+        0x061C,
+        0x180E,
+        0xFEFF,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+    ]
+    other_surrogates = [code for code in range(0xD800, 0xE000) if code not in table]
+    tags = [*range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]
+    return table | {code: f"⟨U+{code:04X}⟩" for code in (*hidden, *other_surrogates, *tags)}
 
-    Bidirectional overrides, which can make code read differently from what it does, and undecodable
-    bytes become `�`. Carriage returns before a newline are dropped.
+
+_SIGNS = _signs()
+
+
+def visible(text: str) -> str:
+    """`text` with every control, bidirectional and invisible character shown as a sign; newlines stay.
+
+    Escape reads `␛`, a bidirectional override `⟨U+202E⟩`; tabs become spaces. Bytes that were not UTF-8
+    (lone surrogates) read `\\xff`, so that any terminal can print them.
     """
-    return "\n".join(_line(line.removesuffix("\r").expandtabs(tab_size)) for line in text.split("\n"))
+    return text.translate(_SIGNS).expandtabs(_TAB_CELLS)
 
 
-def plain_log(text: str) -> str:
-    """One line of a build log: colours and cursor movements removed, then made visible.
-
-    Of a progress bar that overwrites itself with carriage returns, the last state is kept.
-    """
-    return visible(_CSI.sub("", text).rstrip("\r\n").rpartition("\r")[2])
+def one_line(text: str) -> str:
+    """The same on a single line: newlines become a sign too."""
+    return visible(text).replace("\n", "\N{SYMBOL FOR NEWLINE}")
 
 
-def _line(line: str) -> str:
-    return "".join(map(_character, line))
-
-
-def _character(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if 0x80 <= code < 0xA0 or character in _DIRECTION or 0xD800 <= code < 0xE000 or code in (0x2028, 0x2029):
-        return "\N{REPLACEMENT CHARACTER}"
-    return character
+def log_line(text: str) -> str:
+    """A line of a build log: without its line ending and its colours, everything else made visible."""
+    return one_line(_COLOUR.sub("", text.rstrip("\r\n")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+_MINUS = "\N{MINUS SIGN}"
 _UNITS = (("GB", 10**9, 2), ("MB", 10**6, 0), ("kB", 10**3, 0))
 
 
@@ -17,6 +18,11 @@ def size(number_bytes: int) -> str:
 def size_change(number_bytes: int) -> str:
     """`−5.84 GB`, `+12 MB`, `0 B`."""
     return f"+{size(number_bytes)}" if number_bytes > 0 else size(number_bytes)
+
+
+def exact_bytes(number_bytes: int) -> str:
+    """`11 890 123 456 B`: every byte, in groups of three."""
+    return f"{number_bytes:,} B".replace(",", " ").replace("-", _MINUS)
 
 
 def percent_change(before: float, after: float) -> str:
@@ -38,6 +44,19 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def duration_change(seconds: float) -> str:
+    """`−38 s`, `+4.1 s`, `0.0 s`."""
+    sign = "+" if seconds >= 0.05 else _MINUS if seconds <= -0.05 else ""
+    return f"{sign}{duration(abs(seconds))}"
+
+
+def clock(seconds: float) -> str:
+    """`00:14`, `12:03`, `1:02:03`: time that goes by."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
 def _minus(number: float, digits: int) -> str:
     text = f"{number:.{digits}f}"
-    return "0" if float(text) == 0 and digits == 0 else text.replace("-", "\N{MINUS SIGN}")
+    return "0" if float(text) == 0 and digits == 0 else text.replace("-", _MINUS)

@@ -1,56 +1,12 @@
-"""The only way for foreign text onto the screen: never parsed as markup, control sequences visible."""
+"""The only way for foreign text onto the screen: never parsed as markup, everything in it visible."""
 
 from __future__ import annotations
 
-import re
-
 from textual.content import Content
 
-_TAB_CELLS = 4
-_SGR = re.compile(r"\x1b\[[0-9;:]*m")
-"""Colours only; the one kind of sequence that can be dropped from a log without changing what it says."""
+from phasewise.model.display import log_line, one_line, visible
 
-
-def _pictures() -> dict[int, str]:
-    """What stands for each character that could move the cursor, turn text around or hide in it."""
-    table = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"}
-    table[0x7F] = "␡"
-    table |= {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
-    table |= {code: f"\\x{code - 0xDC00:02x}" for code in range(0xDC80, 0xDD00)}
-    hidden = [
-        0x00AD,
-        0x061C,
-        0x180E,
-        0xFEFF,
-        *range(0x200B, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2060, 0x2070),
-    ]
-    other_surrogates = [code for code in range(0xD800, 0xE000) if code not in table]
-    tags = range(0xE0000, 0xE0080)
-    return table | {code: f"⟨U+{code:04X}⟩" for code in (*hidden, *other_surrogates, *tags)}
-
-
-_PICTURES = _pictures()
-
-
-def visible(text: str) -> str:
-    """`text` with every control, bidirectional and invisible character shown as a symbol; newlines stay.
-
-    Tabs become spaces. Bytes that were not UTF-8 (lone surrogates) read `\\xff`, so that any terminal can
-    print them.
-    """
-    return text.translate(_PICTURES).expandtabs(_TAB_CELLS)
-
-
-def one_line(text: str) -> str:
-    """The same on a single line: newlines become a symbol too."""
-    return visible(text).replace("\n", "␤")
-
-
-def log_line(text: str) -> str:
-    """A line of a build log: without its line ending and its colours, everything else made visible."""
-    return one_line(_SGR.sub("", text.rstrip("\r\n")))
+__all__ = ["ends", "fit", "folded", "log_line", "one_line", "own", "plain", "visible", "wrapped"]
 
 
 def plain(text: str, style: str = "") -> Content:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from phasewise.model.units import duration, percent_change, size, size_change
+from phasewise.model.units import (
+    clock,
+    duration,
+    duration_change,
+    exact_bytes,
+    percent_change,
+    size,
+    size_change,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +57,16 @@ def test_percent_change() -> None:
     assert percent_change(100, 100.2) == "0 %"
     assert percent_change(100, 150) == "+50 %"
     assert percent_change(0, 5) == ""
+
+
+def test_every_byte() -> None:
+    assert exact_bytes(11_890_123_456) == "11 890 123 456 B"
+    assert exact_bytes(-1_000) == "−1 000 B"
+
+
+def test_duration_change_has_a_sign_where_the_figure_is_not_zero() -> None:
+    assert [duration_change(value) for value in (-38.2, 4.1, 0.04)] == ["−38 s", "+4.1 s", "0.0 s"]
+
+
+def test_clock() -> None:
+    assert [clock(value) for value in (14.9, 723, 3723)] == ["00:14", "12:03", "1:02:03"]

@@ -15,20 +15,13 @@ from phasewise.model.phase import Prediction
 from phasewise.model.repo import Target
 from phasewise.model.status import Row, State
 from phasewise.tui import advice
-from phasewise.tui.present import bars, build, checks, effect, header, image, phases, units, why
+from phasewise.tui.present import bars, build, checks, effect, header, image, phases, why
 from phasewise.tui.progress import Progress
 from phasewise.tui.screens.phase_actions import branch_name
 
 
 def plain(lines: list[Content]) -> str:
     return "\n".join(line.plain.rstrip() for line in lines)
-
-
-def test_units() -> None:
-    assert units.exact_bytes(11_890_123_456) == "11 890 123 456 B"
-    assert units.exact_bytes(-1_000) == "−1 000 B"
-    assert [units.signed_seconds(value) for value in (-38.2, 4.1, 0.0)] == ["−38 s", "+4.1 s", "0.0 s"]
-    assert [units.clock(value) for value in (14.9, 723, 3723)] == ["00:14", "12:03", "1:02:03"]
 
 
 @pytest.mark.parametrize("state", list(State))

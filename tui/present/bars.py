@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.census import Layer
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
-from phasewise.tui.present import units
 from phasewise.tui.present.phases import APPLIED
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.tui import text
-from phasewise.tui.present import units
 from phasewise.tui.progress import Entry, Progress, StepProgress, StepState
 
 _STEPS = {
@@ -53,7 +53,7 @@ def status_line(progress: Progress | None, advice: Content, now: float, cells: i
             (text.one_line(progress.title), "bold"),
             f": {text.one_line(progress.finished.summary)}",
         )
-        return text.ends(said, text.own((f"{units.seconds(progress.seconds(now))} ", "dim")), cells)
+        return text.ends(said, text.own((f"{units.duration(progress.seconds(now))} ", "dim")), cells)
     then = f", then {text.one_line(progress.then)}" if progress.then else ""
     stop = "stopping …" if progress.stopping else "c to stop"
     return text.ends(
@@ -62,7 +62,7 @@ def status_line(progress: Progress | None, advice: Content, now: float, cells: i
             (text.one_line(progress.title), "bold"),
             f"{then}  {_doing(progress)}",
         ),
-        text.own((f"{units.seconds(progress.seconds(now))} so far, {stop} ", "dim")),
+        text.own((f"{units.duration(progress.seconds(now))} so far, {stop} ", "dim")),
         cells,
     )
 
@@ -97,10 +97,10 @@ def step_line(step: StepProgress, expected: Mapping[str, float], now: float, cel
         return text.ends(left, Content.styled("cached", "dim"), cells)
     if step.state is not StepState.RUNNING:
         word = "failed " if step.state is StepState.FAILED else ""
-        return text.ends(left, text.own((word, style), (units.seconds(step.seconds), "dim")), cells)
+        return text.ends(left, text.own((word, style), (units.duration(step.seconds), "dim")), cells)
     gone = max(now - step.started, 0.0)
     return text.ends(
-        left, text.own((_bar(gone, expected.get(step.name)), "$text-primary"), units.seconds(gone)), cells
+        left, text.own((_bar(gone, expected.get(step.name)), "$text-primary"), units.duration(gone)), cells
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.measurement import CheckResult, Verdict, Verification
 from phasewise.model.status import Row
 from phasewise.tui import text
-from phasewise.tui.present import units
 
 _MARKS = {
     Verdict.PASSED: ("✔", "passed", "$text-success"),
@@ -83,7 +83,7 @@ def _brief(check: CheckResult, cells: int) -> list[Content]:
 
 def _head(check: CheckResult, cells: int, addition: str = "") -> Content:
     glyph, word, style = _MARKS[check.verdict]
-    took = units.seconds(check.seconds) if check.seconds >= 0.05 else ""
+    took = units.duration(check.seconds) if check.seconds >= 0.05 else ""
     return text.ends(
         text.own((f"{glyph} {word.ljust(8)}", style), text.one_line(check.title)),
         text.own((addition.strip(), "dim"), " " if addition and took else "", (took, "dim")),

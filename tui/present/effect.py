@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
-from phasewise.tui.present import bars, units
+from phasewise.tui.present import bars
 from phasewise.tui.present.phases import APPLIED, silent_no_op
 
 _TIMES = (
@@ -91,7 +92,7 @@ def _table(status: Status, row: Row, cells: int) -> list[Content]:
 def _size_line(old: int | None, new: int | None, no_op: bool, cells: int) -> Content:
     change, style = "", ""
     if old is not None and new is not None:
-        change = f"{units.signed_size(new - old)}  {units.percent(old, new)}".strip()
+        change = f"{units.size_change(new - old)}  {units.percent_change(old, new)}".strip()
         style = "bold $text-success" if new < old else "bold $text-warning" if new > old else "bold"
     if no_op:
         change, style = "0 B  no-op ⚠", "bold $text-warning"
@@ -104,7 +105,7 @@ def _time_line(label: str, old: Measurement | None, new: Measurement | None, cel
     if old and new:
         delta = Delta.between(old, new)
         if delta.time_is_measurable and delta.seconds is not None:
-            change = units.signed_seconds(delta.seconds)
+            change = units.duration_change(delta.seconds)
             style = "bold $text-success" if delta.seconds < 0 else "bold $text-warning"
         else:
             change = "no measurable change"
@@ -117,7 +118,7 @@ def _timed(measurement: Measurement | None) -> str:
         return "–"
     samples = measurement.samples
     spread = f" ±{samples.spread / 2:.1f}" if len(samples.seconds) > 1 else ""
-    return units.seconds(samples.median) + spread
+    return units.duration(samples.median) + spread
 
 
 def _cells(texts: Sequence[str], styles: Sequence[str], cells: int) -> Content:
@@ -151,9 +152,9 @@ def _against_prediction(row: Row, cells: int) -> list[Content]:
     measured = row.delta.image_bytes if row.delta else None
     said = text.own(
         ("predicted ", "dim"),
-        (units.signed_size(predicted.image_bytes), "italic dim"),
+        (units.size_change(predicted.image_bytes), "italic dim"),
         ("   measured ", "dim"),
-        (units.signed_size(measured), "bold") if measured is not None else ("–", "dim"),
+        (units.size_change(measured), "bold") if measured is not None else ("–", "dim"),
     )
     return text.wrapped(said, cells)
 
@@ -189,7 +190,7 @@ def _expected(status: Status, row: Row, cells: int) -> list[Content]:
     else:
         result.append(
             text.own(
-                (units.signed_size(predicted.image_bytes), "italic"),
+                (units.size_change(predicted.image_bytes), "italic"),
                 (" predicted, not measured", "italic dim"),
             )
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.status import Status
 from phasewise.tui import text
-from phasewise.tui.present import units
 
 
 def line(status: Status | None, engine: Content, started_on: str, cells: int) -> Content:
@@ -52,7 +52,7 @@ def totals(status: Status) -> Content:
         units.size(start.image_bytes),
         (" → ", "dim"),
         (units.size(now.image_bytes), "bold"),
-        (f"  {units.percent(start.image_bytes, now.image_bytes)}", style),
+        (f"  {units.percent_change(start.image_bytes, now.image_bytes)}", style),
     )
 
 

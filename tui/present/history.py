@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.history import HistoryEntry
 from phasewise.model.status import Status
 from phasewise.tui import text
-from phasewise.tui.present import units
 
 _AUTHOR_CELLS = 14
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.census import Census
 from phasewise.model.status import Status
 from phasewise.tui import text
-from phasewise.tui.present import bars, units
+from phasewise.tui.present import bars
 
 _LARGEST = 15
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from phasewise.model import units
 from phasewise.model.status import Row, State
 from phasewise.tui import text
-from phasewise.tui.present import units
 
 APPLIED = frozenset({State.APPLIED, State.VERIFIED, State.FAILED})
 OPEN = frozenset({State.PROPOSED, State.ASKS, State.ROLLED_BACK})
@@ -65,7 +65,7 @@ def effect(row: Row) -> Content:
     predicted = row.phase.predicted.image_bytes if row.phase and row.state not in APPLIED else None
     if predicted is None:
         return Content("")
-    return Content.assemble((f"{units.signed_size(predicted)} predicted", "italic dim"))
+    return Content.assemble((f"{units.size_change(predicted)} predicted", "italic dim"))
 
 
 def silent_no_op(row: Row) -> bool:
@@ -86,7 +86,7 @@ def _measured(row: Row) -> Content:
         return Content.assemble(("no size", "dim"))
     style = "$text-success" if delta.image_bytes < 0 else "$text-warning" if delta.image_bytes > 0 else ""
     return Content.assemble(
-        (units.signed_size(delta.image_bytes), f"bold {style}".strip()), (" measured", style)
+        (units.size_change(delta.image_bytes), f"bold {style}".strip()), (" measured", style)
     )
 
 

@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
+from phasewise.model import units
 from phasewise.model.phase import Choice, Option
 from phasewise.tui import text
-from phasewise.tui.present import units
 from phasewise.tui.widgets.tick_list import TickList
 
 
