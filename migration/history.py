@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from phasewise.migration.git import Repository
 from phasewise.migration.git_process import GitFailed
@@ -22,26 +23,33 @@ def commits_of(repository: Repository, path: str, commit: str = "HEAD") -> tuple
     )
 
 
-def introduced(
-    repository: Repository, path: str, commit: str, default_tips: Sequence[str] | None = None
-) -> Mapping[int, Provenance]:
+def introduced(repository: Repository, path: str, commit: str) -> Mapping[int, Provenance]:
     """The commit that brought each line of `path`, as it stands at `commit`, in, by 1-based line.
 
     Lines that a shallow clone knows nothing of are left out; a path that cannot be blamed has none.
-    `default_tips` spares asking again where the default branch stands.
     """
+    return _introduced(repository, path, commit, _elsewhere(repository, commit))
+
+
+def _introduced(
+    repository: Repository, path: str, commit: str, elsewhere: frozenset[str] | None
+) -> Mapping[int, Provenance]:
     try:
         lines = read_blame(repository.blame(commit, path), repository.shallow)
     except GitFailed:
         return {}
-    tips = repository.default_tips() if default_tips is None else default_tips
-    if not tips:
+    if elsewhere is None:
         return lines
-    elsewhere = repository.outside({origin.commit for origin in lines.values()}, tips)
     return {
         line: replace(origin, on_default_branch=origin.commit not in elsewhere)
         for line, origin in lines.items()
     }
+
+
+def _elsewhere(repository: Repository, commit: str) -> frozenset[str] | None:
+    """The commits behind `commit` that the default branch does not have; None when there is no such branch."""
+    tips = repository.default_tips()
+    return repository.outside([commit], tips) if tips else None
 
 
 class Introduced(Mapping[tuple[str, int], Provenance]):
@@ -52,7 +60,6 @@ class Introduced(Mapping[tuple[str, int], Provenance]):
 
     def __init__(self, repository: Repository, commit: str) -> None:
         self._repository, self._commit = repository, commit
-        self._tips: Sequence[str] | None = None
         self._files: dict[str, Mapping[int, Provenance]] = {}
 
     def _of(self, path: str) -> Mapping[int, Provenance]:
@@ -63,9 +70,12 @@ class Introduced(Mapping[tuple[str, int], Provenance]):
         return self._files[path]
 
     def _blamed(self, path: str) -> Mapping[int, Provenance]:
-        if self._tips is None:
-            self._tips = self._repository.default_tips()
-        return introduced(self._repository, path, self._commit, self._tips)
+        return _introduced(self._repository, path, self._commit, self._elsewhere)
+
+    @cached_property
+    def _elsewhere(self) -> frozenset[str] | None:
+        """Asked once for all files."""
+        return _elsewhere(self._repository, self._commit)
 
     def __getitem__(self, key: tuple[str, int]) -> Provenance:
         path, line = key
