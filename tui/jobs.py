@@ -66,11 +66,11 @@ class JobRunner:
         """The job that runs now."""
         return self.progress if self.progress and self.progress.ended is None else None
 
-    def start(self, title: str, phase: str, desk: Desk, begin: Start) -> Progress:
+    def start(self, title: str, phase: str, desk: Desk, begin: Start, leads_on: bool = False) -> Progress:
         """Starts a job; the caller has made sure that none runs."""
         assert self.running is None, "one job at a time"
         self._cancel, self._announced = Cancel(), False
-        self.progress = progress = Progress(title, phase, self.clock())
+        self.progress = progress = Progress(title, phase, self.clock(), leads_on=leads_on)
         cancel = self._cancel
 
         def work() -> None:

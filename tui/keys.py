@@ -46,7 +46,14 @@ VIM_KEYS = [
 """For every list, beside the arrow keys."""
 
 KEYS: tuple[Key, ...] = (
-    Key("apply", "a", "a", "apply", "Commit the phase, then build, measure and check it.", 1),
+    Key(
+        "apply",
+        "a",
+        "a",
+        "apply",
+        "Commit the phase, then build, measure and check it; where all passes, go on to the next one.",
+        1,
+    ),
     Key("roll_back", "u", "u", "roll back", "Take the phase back with a revert commit; later ones stay.", 2),
     Key("measure", "m", "m", "measure", "Time cold, warm and code-change builds of the current commit.", 5),
     Key("verify", "v", "v", "verify", "Run the checks on the current image again.", 6),

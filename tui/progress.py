@@ -59,6 +59,8 @@ class Progress:
     finished: events.Finished | None = None
     ended: float | None = None
     stopping: bool = False
+    leads_on: bool = False
+    """Whether the cursor goes on to the next phase when all went well."""
     then: str = ""
     """The title of the job that waits for this one."""
 

@@ -91,6 +91,44 @@ async def test_apply_on_the_present_branch() -> None:
         await driver.until(lambda: fake.done and driver.main.jobs.running is None)
 
 
+async def test_a_phase_that_passes_leads_on_to_the_next() -> None:
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    for id in ("copy_chown", "drop_compileall", "add_ci_variant"):
+        fake.expect("apply", id, None, True, script=applied(fake, id))
+    async with driving(fake) as driver:
+        for number, following in enumerate(("drop_compileall", "add_ci_variant"), 1):
+            await driver.press("a")
+            await driver.until(lambda following=following: driver.main.chosen == following)
+            assert len(fake.done) == number
+            await idle(driver)
+        # What asks first is never walked into.
+        await driver.press("a")
+        await driver.until(lambda: len(fake.done) == 3 and driver.main.jobs.running is None)
+        assert driver.main.chosen == "add_ci_variant"
+
+
+async def test_a_cursor_that_was_moved_stays() -> None:
+    gate = Gate()
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=[gate, *applied(fake, "copy_chown")])
+    async with driving(fake) as driver:
+        await driver.press("a", "down", "down")
+        gate.open()
+        await driver.until(lambda: fake.done and driver.main.jobs.running is None)
+        await driver.until(lambda: "−5.84 GB measured" in driver.text)
+        assert driver.main.chosen == "add_ci_variant"
+
+
+async def test_a_filter_keeps_the_cursor_on_what_it_shows() -> None:
+    fake = FakeSession(replace(story.START, branch_decided=True))
+    fake.expect("apply", "copy_chown", None, True, script=applied(fake, "copy_chown"))
+    async with driving(fake) as driver:
+        await driver.press("slash", *"copy_chown", "enter", "a")
+        await driver.until(lambda: fake.done and driver.main.jobs.running is None)
+        await driver.until(lambda: "−5.84 GB measured" in driver.text)
+        assert driver.main.chosen == "copy_chown"
+
+
 async def test_going_back_from_the_question_commits_nothing() -> None:
     fake = FakeSession(story.START)
     async with driving(fake) as driver:
@@ -144,6 +182,7 @@ async def test_a_failing_check_opens_the_checks_and_u_takes_the_phase_back() -> 
             "✔ passed"
         )
         assert "ELF load command" in page
+        assert driver.main.chosen == "copy_chown"
         assert "✖ 1 copy_chown" in driver.text
         assert "u takes the phase back" in page
         await driver.press("u")

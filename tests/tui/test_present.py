@@ -41,6 +41,14 @@ def test_current_is_the_first_proposed_and_running_wins() -> None:
     assert phases.mark(story.ROWS[0], current="copy_chown").glyph == "✔"
 
 
+def test_following_is_the_next_that_can_be_applied_from_the_top_again_at_the_end() -> None:
+    assert phases.following(story.ROWS, "copy_chown") == "drop_compileall"
+    assert phases.following(story.ROWS, "drop_compileall") == "add_ci_variant"
+    assert phases.following(story.ROWS, "cpu_wheels") == "drop_compileall"
+    refused = tuple(replace(row, refusal="needs another first") for row in story.ROWS)
+    assert phases.following(refused, "copy_chown") == ""
+
+
 def styles(content: Content) -> str:
     return " ".join(str(span.style) for span in content.spans)
 

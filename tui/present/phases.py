@@ -56,6 +56,15 @@ def current(rows: Sequence[Row]) -> str:
     return next((row.id for row in rows if row.state is State.PROPOSED), "")
 
 
+def following(rows: Sequence[Row], id: str) -> str:
+    """The id of the phase to go on with after `id`: the next that is proposed and not refused, from the top
+    again where none is left below; empty when there is none.
+    """
+    at = next((index + 1 for index, row in enumerate(rows) if row.id == id), 0)
+    ready = (row for row in (*rows[at:], *rows[:at]) if row.state is State.PROPOSED and not row.refusal)
+    return next((row.id for row in ready), "")
+
+
 def effect(row: Row) -> Content:
     """What the phase changes: bold when measured, dim and slanted when predicted, else empty."""
     if row.delta is not None and row.state in APPLIED:

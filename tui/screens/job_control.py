@@ -12,6 +12,7 @@ from phasewise.migration.errors import PhasewiseError
 from phasewise.migration.events import Committed
 from phasewise.model.status import State
 from phasewise.tui.jobs import JobEnded, Start, StatusRead
+from phasewise.tui.present import phases
 from phasewise.tui.widgets.phase_list import PhaseList
 
 if TYPE_CHECKING:
@@ -28,21 +29,25 @@ class Waiting:
     title: str
     phase: str
     begin: Start
+    leads_on: bool
 
 
 class JobControl(Screen[None]):
     """Mixed into the main screen; runs on the UI thread only."""
 
-    def start_job(self: MainScreen, title: str, phase: str, begin: Start) -> None:
-        """Starts a job; while the baseline is built, it begins after that."""
+    def start_job(self: MainScreen, title: str, phase: str, begin: Start, leads_on: bool = False) -> None:
+        """Starts a job; while the baseline is built, it begins after that.
+
+        `leads_on`: where it ends well, the cursor goes on from its phase to the next one.
+        """
         assert self.desk is not None
         running = self.jobs.running
         if running and running.title == BASELINE and self.next is None:
-            self.next, running.then = Waiting(title, phase, begin), title
+            self.next, running.then = Waiting(title, phase, begin, leads_on), title
         elif running:
             self.say(f"{running.title} is still running; c stops it", "warning")
         else:
-            self.jobs.start(title, phase, self.desk, begin)
+            self.jobs.start(title, phase, self.desk, begin, leads_on)
             self.query_one(PhaseList).running = phase
             self.redraw.resume()
         self.draw_job()
@@ -85,11 +90,20 @@ class JobControl(Screen[None]):
         ended_well = message.error is None and message.progress.finished and message.progress.finished.ok
         if not ended_well:
             self._show_failure(message)
+        elif message.progress.leads_on:
+            self._go_on_from(message.progress.phase)
         if waiting and ended_well:
-            self.start_job(waiting.title, waiting.phase, waiting.begin)
+            self.start_job(waiting.title, waiting.phase, waiting.begin, waiting.leads_on)
         elif self.leaving:
             self.app.exit()
         self.draw_job()
+
+    def _go_on_from(self: MainScreen, phase: str) -> None:
+        """Puts the cursor on the phase that comes next, unless the user has moved it meanwhile."""
+        shown = self.query_one(PhaseList)
+        following = phases.following(self.status.rows, phase) if self.status else ""
+        if following and shown.chosen == phase and shown.has(following):
+            shown.choose(following)
 
     def _show_failure(self: MainScreen, message: JobEnded) -> None:
         """Says what went wrong; a phase that failed is shown with what broke."""

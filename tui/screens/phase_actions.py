@@ -39,7 +39,7 @@ class PhaseActions(Screen[None]):
         def begin(cancel: Cancel) -> Iterator[Event]:
             return session.apply(row.id, branch=branch, measure=measure, cancel=cancel)
 
-        self.start_job(f"applying {row.id}", row.id, begin)
+        self.start_job(f"applying {row.id}", row.id, begin, leads_on=True)
 
     @work(group="ask")
     async def action_roll_back(self: MainScreen) -> None:

@@ -38,6 +38,10 @@ class PhaseList(OptionList):
         """The id under the cursor; empty when there is none."""
         return (self.get_option_at_index(self.highlighted).id or "") if self.highlighted is not None else ""
 
+    def has(self, id: str) -> bool:
+        """Whether the line is there: the filter may have left it out."""
+        return any(option.id == id for option in self.options)
+
     def choose(self, id: str) -> None:
         """Puts the cursor on a line that is there."""
         self.highlighted = self.get_option_index(id)
