@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,7 +65,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Data on stan
 
 
 @click.group(cls=VerbOrRepository, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("phasewise"), prog_name="phasewise")
+@click.version_option(package_name="phasewise", prog_name="phasewise")
 def cli() -> None:
     """Migrates a Dockerfile in phases: each a commit, measured, verified, rolled back with one key.
 

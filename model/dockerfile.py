@@ -151,6 +151,11 @@ class Dockerfile:
         value, known = self._scope(instruction).expand(word)
         return value if known else None
 
+    @cached_property
+    def memory(self) -> dict[Span, object]:
+        """What was read of single instructions already, by their spans: each RUN's script is read once."""
+        return {}
+
     def shell(self, instruction: Instruction) -> tuple[str, ...]:
         """The SHELL in force, through all inherited stages."""
         return self._scope(instruction).shell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
@@ -159,6 +159,7 @@ class _Overlay(Mapping[str, str]):
         return self.changed[path] is not None if path in self.changed else path in self.base
 
 
+@lru_cache(maxsize=4096)
 def normalise(path: str) -> str:
     """`path` without `.`, `..` and doubled slashes; `.` for the root itself."""
     parts: list[str] = []

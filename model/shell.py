@@ -70,6 +70,15 @@ class Script:
         """
         if instruction.keyword != "RUN":
             return None
+        known = dockerfile.memory
+        if instruction.span not in known:
+            known[instruction.span] = cls._of(dockerfile, instruction)
+        script = known[instruction.span]
+        assert script is None or isinstance(script, cls)
+        return script
+
+    @classmethod
+    def _of(cls, dockerfile: Dockerfile, instruction: Instruction) -> Script | None:
         if instruction.exec_form is not None:
             words = dockerfile.words(instruction)
             command = Command(instruction.arguments, words, (), (), failure_ignored=False)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.phase import Evidence
-from phasewise.model.repo import RepoView
+from phasewise.model.repo import RepoView, normalise
 from phasewise.model.shell import Script
 
 _STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
@@ -134,7 +134,7 @@ def _is_script(view: RepoView, path: str, name: str) -> bool:
 
 
 def _in_context(view: RepoView, path: str) -> bool:
-    context = view.context_path(".")
+    context = normalise(view.target.context)
     return context == "." or path.startswith(f"{context}/")
 
 
