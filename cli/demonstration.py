@@ -9,7 +9,7 @@ from phasewise.cli import output
 from phasewise.cli.demo.create import create
 from phasewise.migration.errors import NoEngine, Usage
 from phasewise.migration.session import Session
-from phasewise.model.status import State
+from phasewise.model.status import Row, State, Status
 from phasewise.model.units import percent_change
 
 
@@ -29,7 +29,7 @@ def run(directory: Path | None, printed: bool) -> int:
 
 
 def migrate(place: Path) -> int:
-    """Goes through every phase with real builds and takes the second one back; prints what was measured.
+    """Goes through every phase with real builds, takes the second one back and applies it anew; prints all of it.
 
     Without an engine, everything that needs none is shown and the status is 0: the message says what is missing.
     """
@@ -39,23 +39,35 @@ def migrate(place: Path) -> int:
         output.narrate(f"engine: {session.engine_label()}")
     except NoEngine as error:
         output.narrate(f"{error.message}: the phases are committed, not measured. {error.hint}")
-        return 0 if _apply_all(session, measure=False) else 1
-    ok = output.follow(session.prepare()) and _apply_all(session, measure=True)
+        return 0 if _there_and_back(session, measure=False) else 1
+    ok = output.follow(session.prepare()) and _there_and_back(session, measure=True)
     output.print_status(session.status())
     return 0 if ok and _all_verified(session) else 1
 
 
+def _there_and_back(session: Session, measure: bool) -> bool:
+    """Applies all phases, takes the second one back, which leaves the later ones applied, and applies it anew."""
+    if not _apply_all(session, measure):
+        return False
+    second = session.applied()[1]
+    output.narrate(f"\n== rolling back {second}")
+    return output.follow(session.rollback(second, measure=measure)) and _apply_all(session, measure)
+
+
 def _apply_all(session: Session, measure: bool) -> bool:
-    """Applies each proposed phase in the order of the plan."""
-    first = True
-    while True:
-        ready = [row for row in session.status().rows if row.state is State.PROPOSED and not row.refusal]
-        if not ready:
-            return True
-        branch, first = ("phasewise-demo" if first else None), False
-        output.narrate(f"\n== {ready[0].id}: {ready[0].title}")
-        if not output.follow(session.apply(ready[0].id, branch=branch, measure=measure)):
+    """Applies each phase that is not applied, in the order of the plan; the first of all on a new branch."""
+    while row := _next(session.status()):
+        branch = None if session.applied() else "phasewise-demo"
+        output.narrate(f"\n== {row.id}: {row.title}")
+        if not output.follow(session.apply(row.id, branch=branch, measure=measure)):
             return False
+    return True
+
+
+def _next(status: Status) -> Row | None:
+    """The first phase that may be applied now."""
+    ready = (State.PROPOSED, State.ROLLED_BACK)
+    return next((row for row in status.rows if row.state in ready and not row.refusal), None)
 
 
 def _all_verified(session: Session) -> bool:

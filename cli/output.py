@@ -11,7 +11,6 @@ from typing import Any, cast
 from phasewise.migration.events import (
     BuildFinished,
     BuildStarted,
-    CheckFinished,
     Committed,
     Event,
     Finished,
@@ -78,12 +77,13 @@ def describe(event: Event) -> list[str]:
             ]
         case Measured(measurement=measurement):
             return [describe_measurement(measurement)]
-        case CheckFinished(result=result) if result.verdict is Verdict.FAILED:
-            return [f"check failed: {result.explanation or result.title}"]
         case Verified(verification=verification, broken=broken):
             passed, total = verification.count(Verdict.PASSED), len(verification.results)
-            return [f"{passed} of {total} checks pass"] + [
-                f"broken: {result.explanation or result.title}" for result in broken
+            known = [r for r in verification.results if r.verdict is Verdict.FAILED and r not in broken]
+            return [
+                f"{passed} of {total} checks pass",
+                *(f"broken: {result.explanation or result.title}" for result in broken),
+                *(f"fails on the baseline already: {result.explanation or result.title}" for result in known),
             ]
         case Finished(ok=ok, summary=summary):
             return [summary if ok else f"FAILED: {summary}"]

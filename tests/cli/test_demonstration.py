@@ -1,0 +1,26 @@
+"""`phasewise demo --print` shows all that can be shown without an engine."""
+
+from pathlib import Path
+
+from calling import Phasewise
+from git_sandbox import Sandbox
+
+
+def test_without_an_engine(tmp_path: Path, phasewise: Phasewise, no_engine: None) -> None:
+    place = tmp_path / "tidewatch"
+    called = phasewise("demo", place, "--print")
+    assert called.status == 0
+    assert "no Docker Engine answers" in called.stderr
+    assert "4 add_ci_variant: " in called.stdout
+    sandbox = Sandbox(place)
+    assert sandbox.git("branch", "--show-current").strip() == "phasewise-demo"
+    subjects = sandbox.git("log", "--format=%s", "-6").splitlines()
+    assert subjects[1] == f'Revert "{subjects[0]}"'
+    status = phasewise("status", place, "--json").json
+    assert [phase["state"] for phase in status["phases"]] == ["applied"] * 4
+
+
+def test_a_file_in_the_way(tmp_path: Path, phasewise: Phasewise) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert phasewise("demo", tmp_path / "file", "--print").status == 2
+    assert (tmp_path / "file").read_text() == "mine"
