@@ -11,11 +11,12 @@ from phasewise.model.repo import RepoView
 from phasewise.model.stages.roles import CannotSplit, only_tools
 from phasewise.model.stages.runtime_use import named_scripts, start_text
 
-VENV = "/opt/venv"
-"""Where a new virtual environment is made."""
+_PATHS = ("/opt/venv", "/venv")
+"""Where a new virtual environment is made: the first that the Dockerfile has no other use for."""
 
-_SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(?!docker-))|(find|du) /usr/local\b")
-_OTHER_PATH = re.compile(r"\b(cron|crond|sudo|sshd)\b|\bsu -|\brunuser -l")
+_SYSTEM_PATH = re.compile(r"/usr/local/(lib/python|bin/(python|pip))|(find|du) /usr/local\b")
+_SYSTEM_COMMAND = re.compile(r"/usr/local/bin/([\w.-]+)")
+_OTHER_PATH = re.compile(r"""\b(cron|crond|sudo|sshd)\b|\b(su|runuser)["',\s]+-(l\b|-login\b|["',\s])""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
             f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
         )
     if not _depends_on_system_paths(view):
-        return Carried(VENV, True, (VENV,))
+        path = next((p for p in _PATHS if not re.search(rf"(?<![\w/]){p}\b", dockerfile.text)), None)
+        if path is None:
+            raise CannotSplit(f"{' and '.join(_PATHS)} are in use already")
+        return Carried(path, True, (path,))
     version = re.search(r":(\d+\.\d+)", image)
     if not version:
         raise CannotSplit(f"the version of Python in {image} is not known", stage.instructions[0].line)
@@ -63,13 +67,25 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
 def _depends_on_system_paths(view: RepoView) -> bool:
     """Whether something names Python's own directories, or starts the service without its PATH."""
     starts = start_text(view, view.stage)
-    texts = [starts, *(view.files[path] for path in named_scripts(view, starts))]
-    texts += [
+    started = [starts, *(view.files[path] for path in named_scripts(view, starts))]
+    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
+    started += [view.files[path] for path in compose if path in view.files]
+    steps = [
         instruction.value
         for stage in view.dockerfile.lineage(view.stage)
         for instruction in stage.instructions
-        if instruction.keyword in ("ENV", "RUN", "COPY", "VOLUME", "WORKDIR")
+        if instruction.keyword in ("ADD", "COPY", "ENV", "RUN", "VOLUME", "WORKDIR")
     ]
-    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
-    texts += [view.files[path] for path in compose if path in view.files]
-    return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in texts)
+    put_there = " ".join(
+        instruction.value
+        if instruction.keyword in ("ADD", "COPY")
+        else " ".join(_SYSTEM_COMMAND.findall(instruction.value))
+        for stage in view.dockerfile.lineage(view.stage)
+        for instruction in stage.instructions
+        if instruction.keyword in ("ADD", "COPY", "RUN")
+    )
+    return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in (*started, *steps)) or any(
+        not re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", put_there) and not name.startswith("docker-")
+        for text in started
+        for name in _SYSTEM_COMMAND.findall(text)
+    )

@@ -78,13 +78,18 @@ def started_by(view: RepoView) -> Use | None:
     return next(iter(runtime_uses(view, INSTALLERS, runs).values()), None)
 
 
-def copies_tools(stage: Stage) -> bool:
+def is_installer_copy(instruction: Instruction) -> bool:
     """Whether a COPY brings uv or another installer from an image of its own."""
-    return any(
-        instruction.keyword == "COPY" and re.search(r"/(uv|uvx|poetry|pdm)\b", instruction.value)
-        for instruction in stage.instructions
-        if instruction.flag("from")
+    return (
+        instruction.keyword == "COPY"
+        and instruction.flag("from") is not None
+        and re.search(r"(^|\s|/)(uv|uvx|poetry|pdm)(\s|$)", instruction.value) is not None
     )
+
+
+def copies_tools(stage: Stage) -> bool:
+    """Whether any COPY of the stage brings an installer."""
+    return any(map(is_installer_copy, stage.instructions))
 
 
 def role(dockerfile: Dockerfile, instruction: Instruction) -> str:

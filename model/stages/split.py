@@ -16,7 +16,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
-from phasewise.model.stages.carried import VENV, Carried, carried_environment
+from phasewise.model.stages.carried import Carried, carried_environment
 from phasewise.model.stages.clean_base import (
     divide_run,
     divided_runs,
@@ -27,11 +27,10 @@ from phasewise.model.stages.clean_base import (
     installs_more,
     only_installers,
 )
-from phasewise.model.stages.roles import CannotSplit, check, kind, role, started_by
+from phasewise.model.stages.roles import CannotSplit, check, is_installer_copy, kind, role, started_by
 from phasewise.model.text import apply_edits
 
 _SYSTEM_FLAG = re.compile(r"[ \t]--system\b")
-_MAKE = f"RUN python -m venv {VENV}\n"
 _MANIFEST = re.compile(
     r"(^|/)(requirements[^/]*|constraints[^/]*|pyproject\.toml|poetry\.(lock|toml)|uv\.(lock|toml)|pdm\.lock|Pipfile(\.lock)?"
     r"|setup\.(py|cfg)|MANIFEST\.in|\.python-version|README[^/]*|LICENSE[^/]*)/?$"
@@ -102,7 +101,7 @@ def split_stage(view: RepoView, stage: Stage, sorting: Sorting, inherited: Seque
         _place(view, sides, middle[position:], roles[first + position], sorting, environment)
     if environment.is_new:
         tools = [_only_tools_piece(dockerfile, piece) for piece in sides.builder]
-        sides.builder.insert(tools.index(False), _Piece(_MAKE))
+        sides.builder.insert(tools.index(False), _Piece(f"RUN python -m venv {environment.path}\n"))
     text = _written(view, stage, body[:first], body[last + 1 :], sides, environment)
     return _with_tools_on_top(view, stage, text, [*inherited, *_tools(dockerfile, stage, sorting)])
 
@@ -298,18 +297,22 @@ def _place_copy(
 ) -> None:
     """What only installs read goes to the builder, what the service reads too to both."""
     dockerfile = view.dockerfile
-    words = [word.value for word in dockerfile.words(instruction)]
-    external = instruction.flag("from") is not None and not dockerfile.source_stage(instruction)
-    if external and started_by(view):
-        sides.base.append(piece)
-        return
-    if instruction.flag("from") is not None and dockerfile.source_stage(instruction):
-        needed = any(words[-1].rstrip("/") in later.value for later in rest if later.keyword == "RUN")
-        (sides.builder if needed else sides.runtime).append(piece)
-        return
-    sides.builder.append(piece)
-    shared = instruction.flag("from") is None and not all(_MANIFEST.search(word) for word in words[:-1])
-    if shared or instruction.heredocs:
+    *sources, target = (word.value for word in dockerfile.words(instruction))
+    if instruction.flag("from") is None:
+        sides.builder.append(piece)
+        if instruction.heredocs or not all(_MANIFEST.search(source) for source in sources):
+            sides.runtime.append(piece)
+    elif is_installer_copy(instruction):
+        (sides.base if started_by(view) else sides.builder).append(piece)
+    else:
+        stage = dockerfile.stages[instruction.stage or 0]
+        place = target.rstrip("/") or "/"
+        if any(place in later.value for later in rest if later.keyword == "RUN"):
+            sides.builder.append(piece)
+            if not any(
+                place in i.value for i in stage.instructions if i.span > instruction.span and i not in rest
+            ):
+                return
         sides.runtime.append(piece)
 
 
@@ -399,5 +402,5 @@ def _path_line(environment: Carried, view: RepoView, stage: Stage) -> str:
         install.command.name in ("uv", "poetry", "pdm", "pipenv")
         for install in installs(view.dockerfile, stage)
     )
-    path = f'PATH="{VENV}/bin:$PATH"'
-    return f"ENV VIRTUAL_ENV={VENV} \\\n    {path}\n" if told else f"ENV {path}\n"
+    path = f'PATH="{environment.path}/bin:$PATH"'
+    return f"ENV VIRTUAL_ENV={environment.path} \\\n    {path}\n" if told else f"ENV {path}\n"

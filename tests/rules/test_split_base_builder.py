@@ -277,6 +277,91 @@ CMD ["tini", "python"]
         assert "RUN apt-get update && apt-get install -y tini && rm -rf /var/lib/apt/lists/*\n" in text
         assert "apt-get install -y gcc && pip install -r requirements.txt && rm" in text
 
+    def test_an_environment_is_made_where_nothing_else_is(self) -> None:
+        text = after(
+            view("""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+COPY --from=registry.example/plugins /opt/venv /opt/venv
+RUN pip install psycopg2
+CMD ["python"]
+""")
+        )
+        assert "COPY --from=builder /venv /venv" in text
+        assert 'ENV PATH="/venv/bin:$PATH"' in text
+
+    @pytest.mark.parametrize(
+        ("start", "copied"),
+        [
+            ('ENTRYPOINT ["entrypoint.sh"]', "/opt/venv"),
+            ('ENTRYPOINT ["/usr/local/bin/entrypoint.sh"]', "/opt/venv"),
+            ('CMD ["/usr/local/bin/gunicorn", "app:app"]', "/usr/local/bin"),
+            ("CMD /usr/local/bin/python -m app", "/usr/local/bin"),
+            ('CMD ["su", "-", "app", "-c", "gunicorn"]', "/usr/local/bin"),
+            ("CMD su app -c gunicorn", "/opt/venv"),
+            ("CMD su - app -c gunicorn", "/usr/local/bin"),
+        ],
+    )
+    def test_what_is_called_in_the_systems_folders_is_found_there(self, start: str, copied: str) -> None:
+        text = after(
+            view(f"""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+COPY entrypoint.sh /usr/local/bin/
+RUN chmod +x /usr/local/bin/entrypoint.sh
+RUN pip install gunicorn
+{start}
+""")
+        )
+        assert f"COPY --from=builder {copied} {copied}\n" in text
+
+    def test_what_comes_from_other_images_is_in_the_final_one(self) -> None:
+        split = Dockerfile.parse(
+            after(
+                view("""FROM node:22-slim AS assets
+FROM python:3.12-slim
+COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /uvx /bin/
+RUN apt-get update && apt-get install -y gcc
+COPY --from=mwader/static-ffmpeg:7 /ffmpeg /usr/local/bin/
+COPY --from=assets /dist /srv/static
+COPY --from=assets /wheels /wheels
+RUN uv pip install --system /wheels/*.whl
+CMD ["python"]
+""")
+            )
+        )
+        copied = {
+            name: [i.value.split()[0] for i in split.stage(name).instructions if i.keyword == "COPY"]
+            for name in ("builder", "runtime")
+        }
+        assert copied == {"builder": ["/uv", "/wheels"], "runtime": ["/opt/venv", "/ffmpeg", "/dist"]}
+
+    def test_an_owner_is_set_behind_the_files_it_is_set_on(self) -> None:
+        split = Dockerfile.parse(
+            after(
+                view("""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+COPY . /app
+RUN useradd app && chown -R app:app /app/data
+RUN pip install -r /app/requirements.txt
+CMD ["python"]
+""")
+            )
+        )
+        runtime = [i.keyword for i in split.stage(None).instructions]
+        assert runtime == ["FROM", "COPY", "COPY", "RUN", "CMD"]
+        assert "useradd" not in split.stage("builder").instructions[-1].value
+
+    def test_tools_that_come_after_the_last_install_just_go(self) -> None:
+        text = after(
+            view("""FROM python:3.12-slim
+RUN apt-get update && apt-get install -y gcc
+RUN pip install psycopg2
+RUN apt-get install -y g++ tini
+CMD ["tini", "python"]
+""")
+        )
+        assert "g++" not in text
+        assert "RUN apt-get install -y tini\n" in text
+
     def test_cleaning_the_environment_goes_with_it_and_cleaning_the_application_does_not(self) -> None:
         split = Dockerfile.parse(
             after(
@@ -447,6 +532,11 @@ class TestReport:
             "FROM python:3.12-slim\nRUN apt-get install -y gcc && pip install poetry\nRUN poetry install\n"
             'CMD ["poetry", "run", "x"]\n',
             "",
+        ),
+        (
+            "FROM python:3.12-slim AS base\nRUN apt-get install -y gcc\nRUN pip install x\nFROM base\n"
+            "RUN pip install y\n",
+            "line 5: packages are installed in a stage and again on top of it",
         ),
         ('FROM scratch\nCOPY x /\nCMD ["/x"]\n', "no package manager"),
     ],
