@@ -82,6 +82,7 @@ def applied_rows(steps: Sequence[Step], baseline: Record) -> list[Row]:
                 commit=step.entry.commit,
                 measurement=record.newest,
                 measurements=tuple(record.measurements.values()),
+                before=tuple(step.before.measurements.values()),
                 delta=delta(step.before, record),
                 verification=record.verification,
                 broken=broken,

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from phasewise.migration import board, ledger, rolling_back, sentences
 from phasewise.migration.choices import Choices
 from phasewise.migration.errors import Cancelled, NoEngine, Refused
-from phasewise.migration.events import Cancel, Committed, Event, Finished, Measured, Narration, Verified
+from phasewise.migration.events import (
+    BuildStarted,
+    Cancel,
+    Committed,
+    Event,
+    Finished,
+    Measured,
+    Narration,
+    Verified,
+)
 from phasewise.migration.survey import Survey
 from phasewise.model.measurement import Outcome, Scenario
 from phasewise.model.phase import FileEdit
@@ -55,15 +65,30 @@ class Jobs:
             yield Finished(False, f"stopped: {phase} is committed, not measured; verify does that")
 
     def measure(
-        self, revision: str, scenarios: Sequence[Scenario], repeat: int, cancel: Cancel
+        self, revision: str, scenarios: Sequence[Scenario], repeat: int, compare: bool, cancel: Cancel
     ) -> Iterator[Event]:
-        """Measures a commit; one Measured a scenario, each recorded in the notes."""
+        """Measures a commit, with `compare` the one before it too; one Measured a scenario, each recorded."""
+        # Like the engine's client, loaded only when something is built.
+        from phasewise.migration.measure import number_of_builds
+
         commit = self._repository.resolve(revision)
-        failed = ""
-        for event in self._find_trial().measure(commit, scenarios, repeat, cancel):
-            if isinstance(event, Measured) and event.measurement.outcome is not Outcome.BUILT:
-                failed = f"{event.measurement.scenario}: {event.measurement.outcome}"
-            yield event
+        trial, failed, done = self._find_trial(), "", 0
+        wanted = [*(self._missing_before(commit, scenarios) if compare else ()), (commit, tuple(scenarios))]
+        total = sum(number_of_builds(each, repeat) for _, each in wanted)
+        if len(wanted) > 1:
+            yield Narration(f"{total} builds: first of {wanted[0][0][:7]}, to compare {commit[:7]} with")
+        for measured, each in wanted:
+            for event in trial.measure(measured, each, repeat, cancel):
+                if isinstance(event, BuildStarted):
+                    event = replace(event, number=done + event.number, total=total)
+                if isinstance(event, Measured) and event.measurement.outcome is not Outcome.BUILT:
+                    failed = f"{measured[:12]}, {event.measurement.scenario}: {event.measurement.outcome}"
+                yield event
+            done += number_of_builds(each, repeat)
+            if cancel.asked:
+                break
+        if len(wanted) > 1:
+            trial.keep_only([self._survey.baseline(), self._repository.head(), commit])
         yield Finished(not failed, failed or f"measured {commit[:12]}")
 
     def verify(self, revision: str, cancel: Cancel) -> Iterator[Event]:
@@ -104,6 +129,21 @@ class Jobs:
         if self._survey.record(baseline).verification is None:
             yield from trial.verify(baseline, None, cancel)
         return ""
+
+    def _missing_before(
+        self, commit: str, scenarios: Sequence[Scenario]
+    ) -> list[tuple[str, tuple[Scenario, ...]]]:
+        """The commit before `commit` with the scenarios that say nothing of it yet; empty where none is left."""
+        if commit == self._survey.baseline():
+            return []
+        before = self._survey.step_before(commit)
+        known = self._survey.record(before).measurements
+        missing = tuple(
+            scenario
+            for scenario in scenarios
+            if scenario not in known or known[scenario].outcome is Outcome.INCONCLUSIVE
+        )
+        return [(before, missing)] if missing else []
 
     def _prepared(self, cancel: Cancel) -> Iterator[Event]:
         """The baseline's events; a baseline that does not build is told and stops nothing."""

@@ -51,7 +51,7 @@ def measure(
     Raises:
         PhasewiseError: the Dockerfile or the context lies outside of the checkout.
     """
-    total = _number_of_builds(scenarios, repeat)
+    total = number_of_builds(scenarios, repeat)
     job = _Job(engine, _inside(checkout, target), target, commit, tag, cancel or Cancel(), total)
     for scenario in scenarios:
         repetitions = 1 if scenario is Scenario.REBUILD else max(1, repeat)
@@ -70,7 +70,8 @@ def _inside(checkout: Path, target: Target) -> Path:
     return root
 
 
-def _number_of_builds(scenarios: Sequence[Scenario], repeat: int) -> int:
+def number_of_builds(scenarios: Sequence[Scenario], repeat: int) -> int:
+    """How many builds `measure` makes for these scenarios, those that only fill the cache included."""
     total, filled = 0, False
     for scenario in scenarios:
         if scenario in _NEEDS_A_FULL_CACHE:

@@ -193,10 +193,15 @@ class Session:
         revision: str = "HEAD",
         scenarios: Sequence[Scenario] = (Scenario.COLD, Scenario.WARM, Scenario.CODE_CHANGE),
         repeat: int = 1,
+        compare: bool = False,
         cancel: Cancel | None = None,
     ) -> Iterator[Event]:
-        """Measures a commit; one Measured a scenario, each recorded in the notes."""
-        return self._jobs.measure(revision, scenarios, repeat, cancel or Cancel())
+        """Measures a commit; one Measured a scenario, each recorded in the notes.
+
+        With `compare`, the commit before it is measured first in those scenarios where it was not yet, so
+        that a phase has figures before and after.
+        """
+        return self._jobs.measure(revision, scenarios, repeat, compare, cancel or Cancel())
 
     def verify(self, revision: str = "HEAD", cancel: Cancel | None = None) -> Iterator[Event]:
         """Runs the checks on a commit's image, and on the baseline's first where that was not done."""

@@ -137,6 +137,18 @@ class Survey:
                 return record
         return self.record(baseline)
 
+    def step_before(self, commit: str) -> str:
+        """The commit that `commit` is to be compared with: the nearest behind it that is measured or applied
+        a phase, else the baseline.
+        """
+        baseline, phases = self.baseline(), {entry.commit for entry in self.applied()}
+        for ancestor in self.repository.log(commit)[1:]:
+            if ancestor.sha == baseline:
+                break
+            if ancestor.sha in phases or self.record(ancestor.sha).newest is not None:
+                return ancestor.sha
+        return baseline
+
     def variants(self, entry: Applied) -> tuple[Target, ...]:
         """The further Dockerfiles that a phase added, as targets."""
         added = self._added(entry)

@@ -54,6 +54,8 @@ class Row:
     """Files of the phase that the user left out."""
     measurements: tuple[Measurement, ...] = ()
     """The latest measurement of the commit in each scenario that was measured."""
+    before: tuple[Measurement, ...] = ()
+    """The same of the commit that stood before an applied phase."""
     variant: Measurement | None = None
     """The build of the further Dockerfile that the phase added, where it added one."""
     start_up: StartUp | None = None
@@ -61,8 +63,12 @@ class Row:
 
     @property
     def changed_nothing(self) -> bool:
-        """Whether the phase changed no byte and no step, and added no Dockerfile either: it must be said aloud."""
-        return self.delta is not None and self.delta.is_no_op and self.variant is None
+        """Whether the phase changed no byte and no step, though it was meant to: it must be said aloud.
+
+        A phase that adds a Dockerfile beside this one, and predicts 0 bytes for it, did what it said.
+        """
+        meant_to = self.phase is None or self.phase.predicted.image_bytes != 0
+        return meant_to and self.delta is not None and self.delta.is_no_op and self.variant is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,14 @@ KEYS: tuple[Key, ...] = (
         1,
     ),
     Key("roll_back", "u", "u", "roll back", "Take the phase back with a revert commit; later ones stay.", 2),
-    Key("measure", "m", "m", "measure", "Time cold, warm and code-change builds of the current commit.", 5),
+    Key(
+        "measure",
+        "m",
+        "m",
+        "measure",
+        "Time cold, warm and code-change builds, of the commit before too where that was not done.",
+        5,
+    ),
     Key("verify", "v", "v", "verify", "Run the checks on the current image again.", 6),
     Key("skip", "s", "s", "skip", "Set the phase aside, or take it up again.", 7),
     Key(

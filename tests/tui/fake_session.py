@@ -131,9 +131,14 @@ class FakeSession:
         return self._play(self._called("apply", phase, branch, measure), cancel)
 
     def measure(
-        self, revision: str = "HEAD", scenarios: object = (), repeat: int = 1, cancel: Cancel | None = None
+        self,
+        revision: str = "HEAD",
+        scenarios: object = (),
+        repeat: int = 1,
+        compare: bool = False,
+        cancel: Cancel | None = None,
     ) -> Iterator[Event]:
-        return self._play(self._called("measure", revision), cancel)
+        return self._play(self._called("measure", revision, compare), cancel)
 
     def rollback(self, *phases: str, measure: bool = True, cancel: Cancel | None = None) -> Iterator[Event]:
         return self._play(self._called("rollback", *phases, measure), cancel)

@@ -324,6 +324,7 @@ ROWS = (
         Delta.between(BASELINE[0], AFTER_COPY[0]),
         verification(COPIED),
         measurements=AFTER_COPY,
+        before=BASELINE,
     ),
     Row(
         "effective_cleanup",
@@ -334,6 +335,7 @@ ROWS = (
         AFTER_CLEANUP,
         Delta(0, None, 0.0, 0),
         verification(CLEANED),
+        before=AFTER_COPY,
     ),
     Row(
         "strip_symbols",
@@ -345,6 +347,7 @@ ROWS = (
         Delta(-70_405_200, None, 0.0, 1),
         verification(STRIPPED, replaced(BROKEN_NUMPY, BROKEN_ELF)),
         (BROKEN_NUMPY, BROKEN_ELF),
+        before=(AFTER_CLEANUP,),
     ),
     Row("drop_compileall", COMPILEALL.title, State.PROPOSED, COMPILEALL),
     Row(

@@ -262,15 +262,28 @@ async def test_rolling_back_the_last_phase_asks_nothing() -> None:
 
 async def test_measure_and_verify_take_the_chosen_commit() -> None:
     fake = FakeSession(story.MIDWAY)
-    fake.expect("measure", story.COPIED, script=[events.Finished(True, "measured")])
+    gate = Gate()
+    fake.expect("measure", story.COPIED, True, script=[
+        events.Narration("8 builds: first of 46782a0, to compare 9f1c2d3 with"),
+        events.BuildStarted(story.BASE, Scenario.COLD, 1, 8),
+        gate,
+        events.Finished(True, "measured"),
+    ])  # fmt: skip
+    fake.expect("measure", "HEAD", False, script=[events.Finished(True, "measured")])
     fake.expect("verify", "HEAD", script=[events.Finished(True, "all checks pass")])
     async with driving(fake) as driver:
         await driver.choose("copy_chown")
         await driver.press("m")
-        await driver.until(lambda: calls(fake) == ["measure"] and driver.main.jobs.running is None)
+        await driver.until(lambda: "measuring copy_chown  build 1 of 8  cold" in driver.text)
+        assert "8 builds: first of 46782a0" in driver.text
+        assert "so far, c to stop" in driver.text
+        gate.open()
+        await idle(driver)
         await driver.choose("drop_compileall")
+        await driver.press("m")
+        await driver.until(lambda: calls(fake) == ["measure", "measure"] and driver.main.jobs.running is None)
         await driver.press("v")
-        await driver.until(lambda: calls(fake) == ["measure", "verify"])
+        await driver.until(lambda: calls(fake) == ["measure", "measure", "verify"])
 
 
 async def test_skip_and_take_up_again() -> None:

@@ -66,9 +66,8 @@ def test_effects_predicted_and_measured() -> None:
 
 def test_a_phase_that_predicts_nothing_is_no_silent_no_op() -> None:
     meant = replace(story.CLEANUP, predicted=Prediction(0, "another image"))
-    assert not phases.silent_no_op(replace(story.ROWS[1], phase=meant))
-    assert phases.silent_no_op(story.ROWS[1])
-    assert not phases.silent_no_op(replace(story.ROWS[1], delta=Delta(0, None, 0.0, 2)))
+    assert phases.effect(replace(story.ROWS[1], phase=meant)).plain == "0 B measured"
+    assert phases.effect(replace(story.ROWS[1], delta=Delta(0, None, 0.0, 2))).plain == "0 B measured"
 
 
 def test_a_measured_size_without_a_baseline_is_shown_as_it_is() -> None:
@@ -96,10 +95,12 @@ def test_a_no_op_is_said_aloud() -> None:
     assert "changed no byte and no build step" in plain(effect.lines(story.MIDWAY, story.ROWS[1], 120))
 
 
-def test_before_is_the_previous_applied_phase() -> None:
-    assert effect.before(story.MIDWAY, story.ROWS[0]) == story.BASELINE
-    assert effect.before(story.MIDWAY, story.ROWS[1]) == story.AFTER_COPY
-    assert effect.before(story.MIDWAY, story.ROWS[2]) == (story.AFTER_CLEANUP,)
+def test_what_stood_before_is_the_rows_own() -> None:
+    alone = replace(story.MIDWAY, rows=story.ROWS[:1], baseline_measurements=())
+    assert "98 s ±2.2" in plain(effect.lines(alone, story.ROWS[0], 100))
+    unknown = plain(effect.lines(story.MIDWAY, replace(story.ROWS[0], before=()), 100))
+    assert "98 s" not in unknown
+    assert "cold build                –" in unknown
 
 
 def test_no_figure_is_invented() -> None:
@@ -212,11 +213,13 @@ def test_a_job_is_folded_from_its_events() -> None:
     job.take(events.BuildStarted("a" * 40, Scenario.COLD, 2, 6), 101.0)
     job.take(events.StepStarted("s", "[builder 1/2] RUN   pip"), 102.0)
     assert job.running
-    assert "2/6  cold  00:14" in build.headline(job, 114.9).plain
+    assert "build 2 of 6  cold  00:14" in build.headline(job, 114.9).plain
     line = build.step_line(job.steps["s"], {"[builder 1/2] RUN   pip": 20.0}, 112.0, 60).plain
     assert line.startswith("● [builder 1/2] RUN pip ")
     assert line.endswith("▓▓▓▓▓░░░░░ 10 s")
-    assert "15 s so far, c to stop" in build.status_line(job, Content(""), 115.0, 80).plain
+    line = build.status_line(job, Content(""), 115.0, 80).plain
+    assert "applying x  build 2 of 6  [builder 1/2] RUN pip" in line
+    assert "15 s so far, c to stop" in line
     job.take(events.StepFinished("s", "[builder 1/2] RUN   pip", 13.0, False, "exit 1\nno space"), 115.0)
     job.take(events.BuildFinished(Outcome.FAILED, 14.0, error="no space"), 115.5)
     job.take(events.Finished(False, "the build failed"), 116.0)

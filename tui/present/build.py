@@ -30,9 +30,8 @@ _TAIL = 3
 
 
 def headline(progress: Progress, now: float) -> Content:
-    """`building the baseline  1/3 cold  00:40`: the title of the panel."""
-    build = progress.build
-    which = f"  {build.number}/{build.total}" if build and build.total > 1 else ""
+    """`measuring copy_chown  build 2 of 8  cold  00:40`: the title of the panel."""
+    build, which = progress.build, _which(progress)
     scenario = f"  {build.scenario.value}" if build and progress.finished is None else ""
     return text.own(
         (text.one_line(progress.title), "bold"),
@@ -60,7 +59,7 @@ def status_line(progress: Progress | None, advice: Content, now: float, cells: i
         text.own(
             (" ● ", "bold $text-primary"),
             (text.one_line(progress.title), "bold"),
-            f"{then}  {_doing(progress)}",
+            f"{then}{_which(progress)}  {_doing(progress)}",
         ),
         text.own((f"{units.duration(progress.seconds(now))} so far, {stop} ", "dim")),
         cells,
@@ -130,6 +129,12 @@ def entry_line(entry: Entry, cells: int) -> tuple[Content, ...]:
     return tuple(
         Content.styled(mark if not index else "  ", style) + piece for index, piece in enumerate(pieces)
     )
+
+
+def _which(progress: Progress) -> str:
+    """`  build 2 of 8`; empty where there is but one."""
+    build = progress.build
+    return f"  build {build.number} of {build.total}" if build and build.total > 1 else ""
 
 
 def _doing(progress: Progress) -> str:

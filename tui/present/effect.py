@@ -11,7 +11,7 @@ from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
 from phasewise.tui import text
 from phasewise.tui.present import bars
-from phasewise.tui.present.phases import APPLIED, silent_no_op
+from phasewise.tui.present.phases import APPLIED
 
 _TIMES = (
     (Scenario.COLD, "cold build"),
@@ -32,12 +32,12 @@ def lines(status: Status, row: Row, cells: int) -> list[Content]:
         )
     result = [
         _cells(("", "before", "after", "change"), ("dim",) * 4, cells),
-        *_table(status, row, cells),
+        *_table(row, cells),
         Content(""),
     ]
     result += _verdict(row, cells)
     result += _against_prediction(row, cells)
-    result += _exact(status, row, cells)
+    result += _exact(row, cells)
     result += [Content(""), Content.styled("Layers after", "bold $text-accent")]
     return [
         *result,
@@ -45,17 +45,6 @@ def lines(status: Status, row: Row, cells: int) -> list[Content]:
         Content(""),
         *_footnote(row.measurement, cells),
     ]
-
-
-def before(status: Status, row: Row) -> tuple[Measurement, ...]:
-    """The measurements of the step before: the previous measured phase, else the baseline."""
-    found = _all(status.baseline_measurement, status.baseline_measurements)
-    for other in status.rows:
-        if other.id == row.id:
-            break
-        if other.state in APPLIED and other.measurement:
-            found = _all(other.measurement, other.measurements)
-    return found
 
 
 def _all(newest: Measurement | None, others: Sequence[Measurement]) -> tuple[Measurement, ...]:
@@ -70,9 +59,9 @@ def _sized(measurements: Sequence[Measurement]) -> int | None:
     return next((one.image_bytes for one in measurements if one.image_bytes is not None), None)
 
 
-def _table(status: Status, row: Row, cells: int) -> list[Content]:
-    old, new = before(status, row), _all(row.measurement, row.measurements)
-    result = [_size_line(_sized(old), _sized(new), silent_no_op(row), cells)]
+def _table(row: Row, cells: int) -> list[Content]:
+    old, new = row.before, _all(row.measurement, row.measurements)
+    result = [_size_line(_sized(old), _sized(new), row.changed_nothing, cells)]
     for scenario, label in _TIMES:
         one, other = _of(old, scenario), _of(new, scenario)
         if one or other:
@@ -136,7 +125,7 @@ def _widths(cells: int) -> Sequence[int]:
 
 
 def _verdict(row: Row, cells: int) -> list[Content]:
-    if not silent_no_op(row):
+    if not row.changed_nothing:
         return []
     said = (
         "⚠ This phase changed no byte and no build step: it does nothing here. "
@@ -159,8 +148,8 @@ def _against_prediction(row: Row, cells: int) -> list[Content]:
     return text.wrapped(said, cells)
 
 
-def _exact(status: Status, row: Row, cells: int) -> list[Content]:
-    old, new = _sized(before(status, row)), _sized(_all(row.measurement, row.measurements))
+def _exact(row: Row, cells: int) -> list[Content]:
+    old, new = _sized(row.before), _sized(_all(row.measurement, row.measurements))
     if old is None or new is None:
         return []
     return text.wrapped(

@@ -77,19 +77,10 @@ def effect(row: Row) -> Content:
     return Content.assemble((f"{units.size_change(predicted)} predicted", "italic dim"))
 
 
-def silent_no_op(row: Row) -> bool:
-    """Whether the phase was meant to change the image and changed no byte and no step of it.
-
-    One that predicts 0 bytes (it adds an image beside this one, say) did what it said.
-    """
-    meant = row.phase is None or row.phase.predicted.image_bytes != 0
-    return row.delta is not None and row.delta.is_no_op and meant
-
-
 def _measured(row: Row) -> Content:
     delta = row.delta
     assert delta is not None
-    if silent_no_op(row):
+    if row.changed_nothing:
         return Content.assemble(("0 B", "bold"), (" no-op ⚠", "bold $text-warning"))
     if delta.image_bytes is None:
         return Content.assemble(("no size", "dim"))

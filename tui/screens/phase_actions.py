@@ -57,11 +57,11 @@ class PhaseActions(Screen[None]):
         self.start_job(f"rolling back {row.id}", row.id, begin)
 
     def action_measure(self: MainScreen) -> None:
-        """Times the three scenarios on the chosen phase's commit, or on the current one."""
+        """Times the three scenarios on the chosen phase's commit and the one before it, or on the current one."""
         revision, phase, session = self._revision(), self._applied_id(), self.session
 
         def begin(cancel: Cancel) -> Iterator[Event]:
-            return session.measure(revision, scenarios=_SCENARIOS, cancel=cancel)
+            return session.measure(revision, scenarios=_SCENARIOS, compare=bool(phase), cancel=cancel)
 
         self.start_job(f"measuring {phase or 'the current commit'}", phase, begin)
 
