@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import json
 
+from phasewise.migration import sentences
 from phasewise.migration.errors import Usage
 from phasewise.migration.records import status_record
-from phasewise.migration.sentences import variant
 from phasewise.model.display import visible
 from phasewise.model.measurement import Verdict
 from phasewise.model.phase import Evidence
@@ -96,7 +96,7 @@ def _origins(row: Row) -> list[str]:
 def _findings(row: Row) -> list[str]:
     """What else was measured of the phase, and what it broke."""
     broken = [f"broken: {result.explanation or result.title}" for result in row.broken]
-    return [f"measured: {sentence}" for sentence in _measured(row)] + broken
+    return [f"measured: {sentence}" for sentence in sentences.findings(row)] + broken
 
 
 def _title(status: Status) -> str:
@@ -133,13 +133,6 @@ def _cells(row: Row) -> list[str]:
         else "",
         _checks(row),
     ]
-
-
-def _measured(row: Row) -> list[str]:
-    """What else was measured of the phase: the Dockerfile that it added, its price at start-up."""
-    whole = row.measurement
-    sentences = [variant(row.variant, whole)] if row.variant and whole else []
-    return sentences + ([row.start_up.sentence] if row.start_up else [])
 
 
 def _checks(row: Row) -> str:

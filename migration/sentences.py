@@ -5,6 +5,7 @@ from __future__ import annotations
 from phasewise.migration.events import BuildFinished, Finished, Verified
 from phasewise.model.measurement import Measurement, Outcome, Verdict, Verification
 from phasewise.model.repo import Target
+from phasewise.model.status import Row
 from phasewise.model.units import percent_change, size
 
 
@@ -31,6 +32,12 @@ def checks(verified: Verified, baseline: Verification) -> Finished:
     left_out = [f"{failed} failed there already"] if failed else []
     left_out += [f"{skipped} could not be run there"] if skipped else []
     return Finished(True, f"all checks pass that passed on the baseline; {', '.join(left_out)}")
+
+
+def findings(row: Row) -> list[str]:
+    """What else was measured of a phase: the Dockerfile that it added, its price at start-up."""
+    sentences = [variant(row.variant, row.measurement)] if row.variant and row.measurement else []
+    return sentences + ([row.start_up.sentence] if row.start_up else [])
 
 
 def variant(measurement: Measurement, whole: Measurement) -> str:

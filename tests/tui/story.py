@@ -30,6 +30,7 @@ from phasewise.model.phase import (
     Risk,
 )
 from phasewise.model.repo import Target
+from phasewise.model.start_up import StartUp
 from phasewise.model.status import Row, State, Status
 
 WHEN = datetime(2025, 11, 11, 9, 30, tzinfo=UTC)
@@ -367,6 +368,37 @@ ROWS = (
         refusal="backend/Dockerfile has uncommitted changes",
     ),
 )
+
+LIGHTER = replace(
+    measured(STRIPPED, 157_000_000, Scenario.REBUILD, (16.0,)), dockerfile="backend/Dockerfile.ci", stage="ci"
+)
+WITH_VARIANT = Row(
+    "add_ci_variant",
+    VARIANT.title,
+    State.VERIFIED,
+    replace(VARIANT, predicted=Prediction(0, "The image that is deployed does not change.")),
+    STRIPPED,
+    replace(AFTER_STRIP, image_bytes=357_000_000),
+    Delta(0, None, 0.0, 0),
+    verification(STRIPPED),
+    before=(replace(AFTER_STRIP, image_bytes=357_000_000),),
+    variant=LIGHTER,
+)
+"""A phase whose point is another image."""
+
+SLOWER = Row(
+    "drop_compileall",
+    COMPILEALL.title,
+    State.VERIFIED,
+    COMPILEALL,
+    CLEANED,
+    AFTER_CLEANUP,
+    Delta(-410_000_000, None, 0.0, 1),
+    verification(CLEANED),
+    before=AFTER_COPY,
+    start_up=StartUp("app.main:app", 0.8, 2.6),
+)
+"""A phase with a price at start-up."""
 
 MIDWAY = Status(
     "bahr",

@@ -74,6 +74,18 @@ async def test_no_figure_is_cut(size: tuple[int, int]) -> None:
             assert "11.89 GB → 5.98 GB" in driver.lines[0]
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW, (60, 20)])
+async def test_another_image_is_shown_uncut(size: tuple[int, int]) -> None:
+    status = replace(story.MIDWAY, rows=(story.SLOWER, story.WITH_VARIANT))
+    async with driving(FakeSession(status), size) as driver:
+        await driver.choose("add_ci_variant")
+        assert re.search(r"2 add_ci_variant .*CI 157 MB −56 %", driver.text)
+        for tab, page in (("3", "effect-page"), ("2", "reasons")):
+            await driver.press(tab)
+            assert "Dockerfile.ci: 157 MB, 56 % smaller than" in " ".join(driver.page(page).split())
+        assert "0 B no-op" not in driver.text
+
+
 async def test_a_narrow_title_cuts_the_path_and_not_the_stage() -> None:
     far = replace(story.TARGET, dockerfile="services/backend/deployment/images/Dockerfile")
     async with driving(FakeSession(replace(story.MIDWAY, target=far)), NARROW) as driver:

@@ -64,6 +64,44 @@ def test_effects_predicted_and_measured() -> None:
     assert phases.effect(story.ROWS[4]).plain == ""
 
 
+def test_another_image_is_what_its_phase_brings() -> None:
+    shown = phases.effect(story.WITH_VARIANT)
+    assert shown.plain == "CI 157 MB −56 %"
+    assert "bold $text-success" in styles(shown)
+    heavier = replace(story.LIGHTER, image_bytes=714_000_000)
+    assert phases.effect(replace(story.WITH_VARIANT, variant=heavier)).plain == "CI 714 MB +100 %"
+    failed = replace(story.LIGHTER, image_bytes=None, outcome=Outcome.FAILED)
+    assert phases.effect(replace(story.WITH_VARIANT, variant=failed)).plain == "CI failed"
+    alone = replace(story.WITH_VARIANT, measurement=None, delta=None)
+    assert phases.effect(alone).plain == "CI 157 MB"
+    assert phases.effect(replace(story.WITH_VARIANT, state=State.ROLLED_BACK)).plain == "0 B predicted"
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("a/Dockerfile.ci", "CI"),
+        ("ci.Dockerfile", "CI"),
+        ("Dockerfile.api.ci", "CI"),
+        ("b/ci/test.docker", "test.docker"),
+    ],
+)
+def test_the_label_of_another_image(path: str, label: str) -> None:
+    assert phases.variant_label(path) == label
+
+
+@pytest.mark.parametrize("cells", [76, 57])
+def test_what_else_was_measured_is_in_effect_and_why(cells: int) -> None:
+    for row, said in (
+        (story.WITH_VARIANT, "backend/Dockerfile.ci: 157 MB, 56 % smaller than backend/Dockerfile"),
+        (story.SLOWER, "importing app.main:app took 0.8 s before, 2.6 s after (one import each)"),
+    ):
+        for lines in (effect.lines(story.MIDWAY, row, cells), why.lines(row, cells)):
+            assert all(line.cell_length <= cells for line in lines)
+            assert said in " ".join(plain(lines).split())
+    assert "importing" not in plain(effect.lines(story.MIDWAY, replace(story.SLOWER, start_up=None), cells))
+
+
 def test_a_phase_that_predicts_nothing_is_no_silent_no_op() -> None:
     meant = replace(story.CLEANUP, predicted=Prediction(0, "another image"))
     assert phases.effect(replace(story.ROWS[1], phase=meant)).plain == "0 B measured"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from phasewise.migration import sentences
 from phasewise.model import units
 from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
@@ -37,6 +38,7 @@ def lines(status: Status, row: Row, cells: int) -> list[Content]:
     ]
     result += _verdict(row, cells)
     result += _against_prediction(row, cells)
+    result += _findings(row, cells)
     result += _exact(row, cells)
     result += [Content(""), Content.styled("Layers after", "bold $text-accent")]
     return [
@@ -132,6 +134,12 @@ def _verdict(row: Row, cells: int) -> list[Content]:
         "A silent no-op often hides behind `|| true`."
     )
     return [*text.wrapped(Content.styled(said, "bold $text-warning"), cells), Content("")]
+
+
+def _findings(row: Row, cells: int) -> list[Content]:
+    """What else was measured: another image, the start-up."""
+    said = sentences.findings(row)
+    return [line for each in said for line in text.wrapped(text.plain(each, "bold"), cells)]
 
 
 def _against_prediction(row: Row, cells: int) -> list[Content]:

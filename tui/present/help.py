@@ -31,6 +31,12 @@ def lines(cells: int) -> list[Content]:
             "    built and measured here",
         ),
         text.own(
+            "  CI ",
+            ("157 MB", "bold"),
+            (" −56 %", "bold $text-success"),
+            "        another image, built and measured here, against this one",
+        ),
+        text.own(
             "  ",
             ("0 B", "bold"),
             (" no-op ⚠", "bold $text-warning"),

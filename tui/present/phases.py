@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
 from phasewise.model import units
+from phasewise.model.measurement import Measurement
 from phasewise.model.status import Row, State
 from phasewise.tui import text
 
@@ -67,6 +69,8 @@ def following(rows: Sequence[Row], id: str) -> str:
 
 def effect(row: Row) -> Content:
     """What the phase changes: bold when measured, dim and slanted when predicted, else empty."""
+    if row.variant is not None and row.state in APPLIED:
+        return _beside(row, row.variant)
     if row.delta is not None and row.state in APPLIED:
         return _measured(row)
     if row.state in APPLIED and row.measurement and row.measurement.image_bytes is not None:
@@ -88,6 +92,25 @@ def _measured(row: Row) -> Content:
     return Content.assemble(
         (units.size_change(delta.image_bytes), f"bold {style}".strip()), (" measured", style)
     )
+
+
+def _beside(row: Row, variant: Measurement) -> Content:
+    """`CI 157 MB −56 %`: the image that the phase added, against the one beside it."""
+    label = variant_label(variant.dockerfile)
+    if variant.image_bytes is None:
+        return text.own((f"{label} {variant.outcome.value}", "bold $text-error"))
+    whole = row.measurement.image_bytes if row.measurement else None
+    change = units.percent_change(whole, variant.image_bytes) if whole else ""
+    style = "$text-success" if whole and variant.image_bytes < whole else "$text-warning"
+    return text.own(
+        f"{label} ", (units.size(variant.image_bytes), "bold"), (f" {change}".rstrip(), f"bold {style}")
+    )
+
+
+def variant_label(dockerfile: str) -> str:
+    """`CI` for `Dockerfile.ci` and `ci.Dockerfile`; the file's name for any other."""
+    name = posixpath.basename(dockerfile)
+    return "CI" if "ci" in name.lower().split(".") else text.one_line(name)
 
 
 def line(row: Row, number: int, shown: Mark, cells: int) -> Content:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from textual.content import Content
 
+from phasewise.migration import sentences
 from phasewise.model.phase import Declined, Evidence, Phase, Provenance, Risk
 from phasewise.model.status import Row
 from phasewise.tui import text
@@ -39,6 +40,8 @@ def lines(row: Row, cells: int) -> list[Content]:
     result += _labelled("Costs", text.plain(phase.costs), cells) if phase.costs else []
     result += _labelled("Needs", text.plain(", ".join(phase.needs) or "none"), cells)
     result += _labelled("Excludes", text.plain(", ".join(phase.excludes) or "none"), cells)
+    for said in sentences.findings(row):
+        result += _labelled("Measured", text.plain(said, "bold"), cells)
     if phase.predicted.because:
         result += _labelled("Figure", text.plain(phase.predicted.because, "italic"), cells)
     return result
