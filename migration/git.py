@@ -31,6 +31,8 @@ class Repository(Reader):
         super().__init__(root, git_directory, common_directory)
         self._index = Index(self.git, git_directory)
         self._journal = Journal(git_directory)
+        self.said = ""
+        """What git and the user's hooks printed when the last commit was made."""
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -158,6 +160,7 @@ class Repository(Reader):
             )
             if output.status and not self._is_made(head, edits):
                 raise Refused(f"git did not take the commit; nothing was changed\n{output.said}")
+            self.said = output.said
         except BaseException as failure:
             if not self._is_made(head, edits):
                 self._undo(replacements, created)

@@ -54,6 +54,8 @@ class Jobs:
         self._choices.decide_branch()
         if branch:
             yield Narration(f"git switch -c {branch}")
+        for line in self._repository.said.splitlines():
+            yield Narration(line)
         yield Committed(phase, commit, message.split("\n", 1)[0], proposal.files)
         yield from self._told_if_altered(commit, proposal.edits)
         if not measure:

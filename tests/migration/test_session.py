@@ -219,6 +219,20 @@ class TestRefusing:
         assert (sandbox.head(), sandbox.state()) == (head, state)
         assert sandbox.git("branch", "--show-current").strip() == "main"
 
+    def test_a_signature_that_cannot_be_made(self, sandbox: Sandbox) -> None:
+        sandbox.git("config", "commit.gpgsign", "true")
+        sandbox.git("config", "gpg.program", "/bin/false")
+        session, head, state = opened(sandbox), sandbox.head(), sandbox.state()
+        with pytest.raises(Refused, match="failed to sign"):
+            list(session.apply(PHASE, measure=False))
+        assert (sandbox.head(), sandbox.state()) == (head, state)
+
+    def test_what_a_hook_prints_is_told(self, sandbox: Sandbox) -> None:
+        sandbox.hook("pre-commit", "echo 'hadolint: 0 findings'; echo 'took 1 s' >&2")
+        events = list(opened(sandbox).apply(PHASE, measure=False))
+        assert {"hadolint: 0 findings", "took 1 s"} <= set(told(events))
+        assert isinstance(events[-2], Committed)
+
     def test_a_hook_that_changes_the_text_is_told(self, sandbox: Sandbox) -> None:
         sandbox.hook("pre-commit", "echo '# checked' >>Dockerfile; git add Dockerfile")
         events = list(opened(sandbox).apply(PHASE, measure=False))
