@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from phasewise.cli import output
+from phasewise.cli.ending import VerbOrRepository, run, without_reader
+from phasewise.cli.options import (
+    answer,
+    json_option,
+    repository_argument,
+    repository_option,
+    scenarios,
+    target_options,
+)
 from phasewise.cli.signals import interruptible
-from phasewise.migration.errors import PhasewiseError, Usage
+from phasewise.migration.errors import Usage
 from phasewise.migration.records import measurement_record
 from phasewise.migration.session import Session
-from phasewise.model.measurement import Scenario
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class VerbOrRepository(click.Group):
-    """A group whose first word is a verb, or else the repository that the terminal UI opens on."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts `tui` before arguments that do not begin with a verb."""
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version", "-h")):
-            args = ["tui", *args]
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Runs the verb. click itself ends with 1 when the reader is gone, which here says that a phase failed."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise click.exceptions.Exit(_without_reader()) from None
-
-
-def target_options(command: F) -> F:
-    """The options that mean the same everywhere."""
-    for option in (
-        click.option("--dockerfile", metavar="PATH", help="The Dockerfile, relative to the repository."),
-        click.option(
-            "--target", "stage", metavar="STAGE", help="The stage that is built; default: the last."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def repository_argument(command: F) -> F:
-    """REPO as the last word; default: the folder one stands in."""
-    return click.argument("repo", default=".", type=click.Path(path_type=Path))(command)
-
-
-def repository_option(command: F) -> F:
-    """REPO as an option, where the words of the verb are phases or a revision."""
-    return click.option(
-        "-C", "--repo", default=".", type=click.Path(path_type=Path), help="The repository; default: here."
-    )(command)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Data on standard output as JSON.")
 
 
 @click.group(cls=VerbOrRepository, context_settings={"help_option_names": ["-h", "--help"]})
@@ -133,7 +93,7 @@ def apply(
     """Applies each PHASE as one commit."""
     session = _open(repo, dockerfile, stage)
     for pick in picks:
-        _pick(session, pick)
+        answer(session, pick)
     ok = True
     for phase in phases:
         try:
@@ -178,7 +138,7 @@ def measure(
     session = _open(repo, dockerfile, stage)
     session.use_builder(builder)
     measured: list[Any] = []
-    ok = output.follow(session.measure(revision, _scenarios(scenario), repeat), measured)
+    ok = output.follow(session.measure(revision, scenarios(scenario), repeat), measured)
     if as_json:
         output.data({"measurements": [measurement_record(measurement) for measurement in measured]})
     else:
@@ -283,41 +243,12 @@ def demo(directory: Path | None, printed: bool) -> None:
 def main() -> None:
     """Runs the command line; errors become one sentence and an exit status."""
     with interruptible():
-        status = _run()
+        status = run(cli)
         try:
             sys.stdout.flush()
         except BrokenPipeError:
-            status = _without_reader()
+            status = without_reader()
     sys.exit(status)
-
-
-def _run() -> int:
-    try:
-        answer = cli(standalone_mode=False)
-        return answer if isinstance(answer, int) else 0
-    except SystemExit as exit:
-        return exit.code if isinstance(exit.code, int) else 0
-    except click.exceptions.Exit as exit:
-        return exit.exit_code
-    except click.exceptions.Abort:
-        output.narrate("stopped")
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except PhasewiseError as error:
-        output.narrate(f"phasewise: {error.message}")
-        if error.hint:
-            output.narrate(f"  {error.hint}")
-        return error.exit_status
-
-
-def _without_reader() -> int:
-    """The status of a program whose reader is gone (`| head`); nothing more is written."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    return 141
 
 
 def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
@@ -326,41 +257,6 @@ def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
     if session.recovered:
         output.narrate(session.recovered)
     return session
-
-
-def _scenarios(text: str) -> tuple[Scenario, ...]:
-    """`cold,warm` as scenarios; raises Usage on one that does not exist."""
-    try:
-        return tuple(Scenario(name.strip()) for name in text.split(","))
-    except ValueError as error:
-        raise Usage(str(error), f"there are: {', '.join(Scenario)}") from error
-
-
-def _pick(session: Session, text: str) -> None:
-    """Answers a choice, given as `add_ci_variant.leave_out=scipy,pandas`.
-
-    Raises:
-        Usage: it is not of that form, or names no phase, choice or option of the plan.
-    """
-    address, equals, listed = text.partition("=")
-    id, dot, name = address.partition(".")
-    if not (equals and dot and id and name):
-        raise Usage(f"{text}: not of the form PHASE.CHOICE=OPTION[,OPTION]")
-    phase = session.plan().phase(id)
-    if phase is None:
-        raise Usage(f"{text}: the plan has no phase {id}", "phasewise plan lists them")
-    choice = next((choice for choice in phase.choices if choice.id == name), None)
-    if choice is None:
-        known = ", ".join(choice.id for choice in phase.choices) or "none"
-        raise Usage(f"{text}: {id} has no choice {name}", f"there are: {known}")
-    picked = frozenset(option.strip() for option in listed.split(",") if option.strip())
-    unknown = picked - {option.id for option in choice.options}
-    if unknown:
-        known = ", ".join(option.id for option in choice.options)
-        raise Usage(f"{text}: no such option: {', '.join(sorted(unknown))}", f"there are: {known}")
-    if not choice.multiple and len(picked) != 1:
-        raise Usage(f"{text}: exactly one option must be picked")
-    session.pick(id, name, picked)
 
 
 def _conclude(session: Session, ok: bool, as_json: bool) -> None:

@@ -1,0 +1,77 @@
+"""The words of the command line that mean the same for every verb, and how their text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from phasewise.migration.errors import Usage
+from phasewise.migration.session import Session
+from phasewise.model.measurement import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def target_options(command: F) -> F:
+    """The options that mean the same everywhere."""
+    for option in (
+        click.option("--dockerfile", metavar="PATH", help="The Dockerfile, relative to the repository."),
+        click.option(
+            "--target", "stage", metavar="STAGE", help="The stage that is built; default: the last."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def repository_argument(command: F) -> F:
+    """REPO as the last word; default: the folder one stands in."""
+    return click.argument("repo", default=".", type=click.Path(path_type=Path))(command)
+
+
+def repository_option(command: F) -> F:
+    """REPO as an option, where the words of the verb are phases or a revision."""
+    return click.option(
+        "-C", "--repo", default=".", type=click.Path(path_type=Path), help="The repository; default: here."
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Data on standard output as JSON.")
+
+
+def scenarios(text: str) -> tuple[Scenario, ...]:
+    """`cold,warm` as scenarios; raises Usage on one that does not exist."""
+    try:
+        return tuple(Scenario(name.strip()) for name in text.split(","))
+    except ValueError as error:
+        raise Usage(str(error), f"there are: {', '.join(Scenario)}") from error
+
+
+def answer(session: Session, text: str) -> None:
+    """Answers a choice, given as `add_ci_variant.leave_out=scipy,pandas`.
+
+    Raises:
+        Usage: it is not of that form, or names no phase, choice or option of the plan.
+    """
+    address, equals, listed = text.partition("=")
+    id, dot, name = address.partition(".")
+    if not (equals and dot and id and name):
+        raise Usage(f"{text}: not of the form PHASE.CHOICE=OPTION[,OPTION]")
+    phase = session.plan().phase(id)
+    if phase is None:
+        raise Usage(f"{text}: the plan has no phase {id}", "phasewise plan lists them")
+    choice = next((choice for choice in phase.choices if choice.id == name), None)
+    if choice is None:
+        known = ", ".join(choice.id for choice in phase.choices) or "none"
+        raise Usage(f"{text}: {id} has no choice {name}", f"there are: {known}")
+    picked = frozenset(option.strip() for option in listed.split(",") if option.strip())
+    unknown = picked - {option.id for option in choice.options}
+    if unknown:
+        known = ", ".join(option.id for option in choice.options)
+        raise Usage(f"{text}: no such option: {', '.join(sorted(unknown))}", f"there are: {known}")
+    if not choice.multiple and len(picked) != 1:
+        raise Usage(f"{text}: exactly one option must be picked")
+    session.pick(id, name, picked)
