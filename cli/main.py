@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,9 @@ from phasewise.cli.options import (
 from phasewise.cli.signals import interruptible
 from phasewise.migration.errors import Usage
 from phasewise.migration.records import measurement_record
-from phasewise.migration.session import Session
+
+if TYPE_CHECKING:
+    from phasewise.migration.session import Session
 
 
 @click.group(cls=VerbOrRepository, context_settings={"help_option_names": ["-h", "--help"]})
@@ -253,6 +255,9 @@ def main() -> None:
 
 def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
     """The session; says what was put right after an earlier process had been killed."""
+    # Loaded here: the terminal UI draws its first frame without git and the Dockerfile parser.
+    from phasewise.migration.session import Session
+
     session = Session.open(repo, dockerfile=dockerfile, stage=stage)
     if session.recovered:
         output.narrate(session.recovered)

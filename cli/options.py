@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from phasewise.migration.errors import Usage
-from phasewise.migration.session import Session
 from phasewise.model.measurement import Scenario
+
+if TYPE_CHECKING:
+    from phasewise.migration.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 

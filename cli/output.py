@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from phasewise.migration.events import (
     BuildFinished,
@@ -21,13 +21,16 @@ from phasewise.migration.events import (
 )
 from phasewise.migration.records import check_record, phase_record, status_record
 from phasewise.migration.sentences import variant
-from phasewise.migration.session import Session
 from phasewise.model.display import log_line, visible
 from phasewise.model.measurement import Measurement, Outcome, Verdict
 from phasewise.model.phase import Plan
-from phasewise.model.repo import Target
 from phasewise.model.status import Status
 from phasewise.model.units import duration, size, size_change
+
+if TYPE_CHECKING:
+    # Names in annotations only: the terminal UI draws its first frame without git and the Dockerfile parser.
+    from phasewise.migration.session import Session
+    from phasewise.model.repo import Target
 
 __all__ = ["data", "follow", "narrate", "status_record"]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from phasewise.migration.events import BuildFinished, Finished, Verified
 from phasewise.model.measurement import Measurement, Outcome, Verdict, Verification
-from phasewise.model.repo import Target
 from phasewise.model.status import Row
 from phasewise.model.units import percent_change, size
+
+if TYPE_CHECKING:
+    from phasewise.model.repo import Target
 
 
 def build_problem(finished: BuildFinished, target: Target) -> str:
