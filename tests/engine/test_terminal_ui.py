@@ -1,10 +1,10 @@
 """The sample's migration with keys only, through Textual's pilot, on real builds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
+from keyboard import Keyboard
 
 from phasewise.cli.demo.create import create
 from phasewise.migration import image_names
@@ -16,40 +16,6 @@ from phasewise.tui.app import PhasewiseApp
 pytestmark = pytest.mark.engine
 
 FOUR = ["drop_compileall", "split_base_builder", "strip_symbols", "add_ci_variant"]
-
-
-class Keyboard:
-    """Presses keys and waits for what the screen shows; a job that never ends ends with the test run."""
-
-    def __init__(self, app: PhasewiseApp, pilot: Pilot[None]) -> None:
-        self.app, self.pilot = app, pilot
-
-    @property
-    def status(self) -> Status:
-        assert self.app.main.status is not None
-        return self.app.main.status
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        while not condition():
-            await self.pilot.pause(0.05)
-        await self.pilot.pause()
-
-    async def idle(self) -> None:
-        await self.until(lambda: not self.app.main.jobs.running)
-
-    async def go_to(self, id: str) -> None:
-        """Moves the cursor with the arrow keys."""
-        await self.pilot.press("home")
-        while self.app.main.chosen != id:
-            before = self.app.main.chosen
-            await self.pilot.press("down")
-            assert self.app.main.chosen != before, f"{id} is not in the list"
-
-    async def answer(self, key: str) -> None:
-        """Presses a key in the window that a question opens."""
-        await self.until(lambda: self.app.screen is not self.app.main)
-        await self.pilot.press(key)
-        await self.until(lambda: self.app.screen is self.app.main)
 
 
 def states(status: Status) -> dict[str, State]:
@@ -69,15 +35,16 @@ async def test_four_applies_a_rollback_in_the_middle_and_the_same_state_again(
     app = PhasewiseApp(lambda: Session.open(place))
     async with app.run_test(size=(140, 45)) as pilot:
         keyboard = Keyboard(app, pilot)
-        await keyboard.until(lambda: app.main.status and app.main.engine is not None)
+        await keyboard.opened()
         await keyboard.until(lambda: app.main.jobs.progress)
         await keyboard.idle()
         for number, id in enumerate(FOUR):
-            await keyboard.go_to(id)
+            # A phase that passes leads on to the next one.
+            await keyboard.until(lambda id=id: app.main.chosen == id)
             await pilot.press("a")
             if number == 0:
                 await keyboard.answer("enter")
-            await keyboard.until(lambda: app.main.jobs.running)
+            await keyboard.started()
             await keyboard.idle()
             await keyboard.until(lambda id=id: states(keyboard.status)[id] is not State.PROPOSED)
             assert states(keyboard.status)[id] is State.VERIFIED
@@ -93,7 +60,7 @@ async def test_four_applies_a_rollback_in_the_middle_and_the_same_state_again(
         await keyboard.until(lambda: app.screen is not app.main or app.main.jobs.running)
         if app.screen is not app.main:
             await keyboard.answer("u")
-        await keyboard.until(lambda: app.main.jobs.running)
+        await keyboard.started()
         await keyboard.idle()
         await keyboard.until(lambda: states(keyboard.status)["split_base_builder"] is State.ROLLED_BACK)
         after = keyboard.status
@@ -117,6 +84,6 @@ async def test_four_applies_a_rollback_in_the_middle_and_the_same_state_again(
     again = PhasewiseApp(lambda: Session.open(place))
     async with again.run_test(size=(80, 24)) as pilot:
         keyboard = Keyboard(again, pilot)
-        await keyboard.until(lambda: again.main.status and again.main.engine is not None)
+        await keyboard.opened()
         assert states(keyboard.status) == states(after)
         assert keyboard.status.head == after.head
