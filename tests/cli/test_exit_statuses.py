@@ -48,6 +48,9 @@ def test_done(
         (["apply", PHASE, "--pick", f"{PHASE}.bytecode=none,application"], "exactly one option"),
         (["measure", "--scenario", "tepid"], "tepid"),
         (["measure", "--repeat", "0"], "0 is not in the range"),
+        (["measure", "no-such-branch"], "no-such-branch names no commit"),
+        (["measure", "--", "--output=/tmp/x"], "'--output=/tmp/x' is not a revision"),
+        (["verify", "--", "-"], "'-' is not a revision"),
         (["rollback"], "--all"),
         (["report", "--format", "pdf"], "pdf"),
         (["demo", "."], "is not an empty folder"),
@@ -83,6 +86,16 @@ def test_a_dirty_file_is_refused_and_nothing_changes(sandbox: Sandbox, phasewise
     assert "Dockerfile has uncommitted changes" in called.stderr
     assert (sandbox.head(), sandbox.state()) == (head, state)
     assert sandbox.git("branch", "--list", "new") == ""
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "a..b", "HEAD@{1}", "\x1b[31m", "main"])
+def test_a_branch_that_cannot_be_is_refused(sandbox: Sandbox, phasewise: Phasewise, name: str) -> None:
+    head, state = sandbox.head(), sandbox.state()
+    called = phasewise("apply", PHASE, "-C", sandbox.root, f"--branch={name}")
+    assert called.status == 3
+    assert "\x1b" not in called.stderr
+    assert (sandbox.head(), sandbox.state()) == (head, state)
+    assert sandbox.git("branch", "--format=%(refname)").split() == ["refs/heads/main"]
 
 
 def test_a_phase_that_does_not_apply_is_refused(sandbox: Sandbox, phasewise: Phasewise) -> None:
