@@ -13,7 +13,7 @@ test: $(VENV)/installed engine      ## all tests; those that build are skipped, 
 check: $(VENV)/installed            ## format, lint, types, import contract, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	MYPYPATH=.typing $(BIN)/mypy -p phasewise.model -p phasewise.rules -p phasewise.migration
+	MYPYPATH=.typing $(BIN)/mypy -p phasewise.model -p phasewise.rules -p phasewise.migration -p phasewise.tui -p phasewise.cli
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 

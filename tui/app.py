@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.screen import Screen
@@ -13,6 +13,7 @@ from textual.screen import Screen
 from phasewise.migration.errors import PhasewiseError
 from phasewise.tui.commands import Commands
 from phasewise.tui.screens.main import MainScreen
+from phasewise.tui.screens.reading import NothingToShow
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
@@ -37,14 +38,14 @@ class PhasewiseApp(App[None]):
         self.failure: PhasewiseError | None = None
         """Why the repository could not be opened."""
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Screen[Any]:
         """The main screen is there from the start, so that the first frame is its own."""
         return self.main
 
-    def fail(self, error: PhasewiseError) -> None:
-        """Leaves, because there is nothing to show."""
-        self.failure = error
-        self.exit(return_code=error.exit_status)
+    def on_nothing_to_show(self, message: NothingToShow) -> None:
+        """Leaves."""
+        self.failure = message.error
+        self.exit(return_code=message.error.exit_status)
 
     async def action_quit(self) -> None:
         """Leaves by way of the main screen, which asks while a job runs."""

@@ -6,7 +6,8 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 
 Start = Callable[[Cancel], Iterator[Event]]
 """Begins a job of the session."""
+
+
+BASELINE = "building the baseline"
+"""The title of the job that other jobs can wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that begins when the one before it is done."""
+
+    title: str
+    phase: str
+    begin: Start
+    leads_on: bool
 
 
 class JobProgressed(Message):
@@ -52,7 +67,7 @@ def _status(session: Session) -> Status:
 class JobRunner:
     """At most one job at a time. Its thread only posts messages; widgets are touched by who receives them."""
 
-    def __init__(self, screen: Screen[object], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, screen: Screen[Any], clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.progress: Progress | None = None
         """The job that runs, or the last one that ran."""

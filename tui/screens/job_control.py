@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from textual.screen import Screen
 from textual.widgets import Input
 
 from phasewise.migration.errors import PhasewiseError
 from phasewise.migration.events import Committed
 from phasewise.model.status import State
-from phasewise.tui.jobs import JobEnded, Start, StatusRead
+from phasewise.tui.jobs import BASELINE, JobEnded, Start, StatusRead, Waiting
 from phasewise.tui.present import phases
+from phasewise.tui.screens.base import Base
 from phasewise.tui.widgets.phase_list import PhaseList
 
-if TYPE_CHECKING:
-    from phasewise.tui.screens.main import MainScreen
 
-BASELINE = "building the baseline"
-"""The title of the job that other jobs can wait for."""
+class JobControl(Base):
+    """A layer of the main screen; all of it runs on the UI thread."""
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A job that begins when the one before it is done."""
-
-    title: str
-    phase: str
-    begin: Start
-    leads_on: bool
-
-
-class JobControl(Screen[None]):
-    """Mixed into the main screen; runs on the UI thread only."""
-
-    def start_job(self: MainScreen, title: str, phase: str, begin: Start, leads_on: bool = False) -> None:
+    def start_job(self, title: str, phase: str, begin: Start, leads_on: bool = False) -> None:
         """Starts a job; while the baseline is built, it begins after that.
 
         `leads_on`: where it ends well, the cursor goes on from its phase to the next one.
@@ -52,7 +33,7 @@ class JobControl(Screen[None]):
             self.redraw.resume()
         self.draw_job()
 
-    def stop_job(self: MainScreen) -> None:
+    def stop_job(self) -> None:
         """Stops the job that runs; the one that waits for it does not begin."""
         self.next = None
         if self.jobs.running:
@@ -60,7 +41,7 @@ class JobControl(Screen[None]):
         self.jobs.stop()
         self.draw_job()
 
-    def leave_when_done(self: MainScreen, stop: bool) -> None:
+    def leave_when_done(self, stop: bool) -> None:
         """Leaves as soon as the job is over; at once when it is over already."""
         if self.jobs.running is None:
             self.app.exit()
@@ -69,20 +50,20 @@ class JobControl(Screen[None]):
         if stop:
             self.stop_job()
 
-    def on_unmount(self: MainScreen) -> None:
+    def on_unmount(self) -> None:
         # Also when the screen goes down with an error: the program must not wait for a build.
         self.jobs.stop()
 
-    def on_job_progressed(self: MainScreen) -> None:
+    def on_job_progressed(self) -> None:
         if any(isinstance(event, Committed) for event in self.jobs.drain()):
             # The new branch is there now; the next phase goes on it.
             self.destination = None
         self.draw_job()
 
-    def on_status_read(self: MainScreen, message: StatusRead) -> None:
+    def on_status_read(self, message: StatusRead) -> None:
         self.status = message.status
 
-    def on_job_ended(self: MainScreen, message: JobEnded) -> None:
+    def on_job_ended(self, message: JobEnded) -> None:
         self.jobs.drain()
         self.redraw.pause()
         self.query_one(PhaseList).running = ""
@@ -98,14 +79,14 @@ class JobControl(Screen[None]):
             self.app.exit()
         self.draw_job()
 
-    def _go_on_from(self: MainScreen, phase: str) -> None:
+    def _go_on_from(self, phase: str) -> None:
         """Puts the cursor on the phase that comes next, unless the user has moved it meanwhile."""
         shown = self.query_one(PhaseList)
         following = phases.following(self.status.rows, phase) if self.status else ""
         if following and shown.chosen == phase and shown.has(following):
             shown.choose(following)
 
-    def _show_failure(self: MainScreen, message: JobEnded) -> None:
+    def _show_failure(self, message: JobEnded) -> None:
         """Says what went wrong; a phase that failed is shown with what broke."""
         progress, error = message.progress, message.error
         if isinstance(error, PhasewiseError):

@@ -7,26 +7,25 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.screen import Screen
 
 from phasewise.migration.events import Cancel, Event
 from phasewise.model.measurement import Scenario
 from phasewise.tui import text
 from phasewise.tui.screens.branch_modal import BranchModal, Destination
 from phasewise.tui.screens.choose_modal import ChooseModal
+from phasewise.tui.screens.reading import Reading
 
 if TYPE_CHECKING:
     from phasewise.model.repo import Target
-    from phasewise.tui.screens.main import MainScreen
 
 _SCENARIOS = (Scenario.COLD, Scenario.WARM, Scenario.CODE_CHANGE)
 
 
-class PhaseActions(Screen[None]):
-    """Mixed into the main screen; each action asks what it must, then starts a job or asks the session."""
+class PhaseActions(Reading):
+    """A layer of the main screen: each action asks what it must, then starts a job or asks the session."""
 
     @work(group="ask")
-    async def action_apply(self: MainScreen) -> None:
+    async def action_apply(self) -> None:
         """Commits the chosen phase and tries it out."""
         row, status, session = self.row, self.status, self.session
         assert row is not None
@@ -42,7 +41,7 @@ class PhaseActions(Screen[None]):
         self.start_job(f"applying {row.id}", row.id, begin, leads_on=True)
 
     @work(group="ask")
-    async def action_roll_back(self: MainScreen) -> None:
+    async def action_roll_back(self) -> None:
         """Takes the chosen phase back, after naming the later ones that will be planned again."""
         row, session = self.row, self.session
         assert row
@@ -56,7 +55,7 @@ class PhaseActions(Screen[None]):
 
         self.start_job(f"rolling back {row.id}", row.id, begin)
 
-    def action_measure(self: MainScreen) -> None:
+    def action_measure(self) -> None:
         """Times the three scenarios on the chosen phase's commit and the one before it, or on the current one."""
         revision, phase, session = self._revision(), self._applied_id(), self.session
 
@@ -65,7 +64,7 @@ class PhaseActions(Screen[None]):
 
         self.start_job(f"measuring {phase or 'the current commit'}", phase, begin)
 
-    def action_verify(self: MainScreen) -> None:
+    def action_verify(self) -> None:
         """Runs the checks on the chosen phase's commit, or on the current one."""
         revision, phase, session = self._revision(), self._applied_id(), self.session
 
@@ -75,32 +74,32 @@ class PhaseActions(Screen[None]):
         self.start_job(f"checking {phase or 'the current commit'}", phase, begin)
 
     @work(group="ask")
-    async def action_skip(self: MainScreen) -> None:
+    async def action_skip(self) -> None:
         """Sets the chosen phase aside, or takes it up again."""
         row = self.row
         assert row
         await self.change(lambda session: session.skip(row.id, row.state != "skipped"))
 
     @work(group="ask")
-    async def action_tick(self: MainScreen) -> None:
+    async def action_tick(self) -> None:
         """Leaves the shown file out of the phase, or takes it in again."""
         row, file = self.row, self.file
         assert row
         await self.change(lambda session: session.tick(row.id, file, file in row.unticked))
 
     @work(group="ask")
-    async def action_branch(self: MainScreen) -> None:
+    async def action_branch(self) -> None:
         """Chooses where the next commits go."""
         if await self._ask_where() and self.destination:
             where = self.destination.branch or "the present branch"
             self.say(f"The next phase is committed on {text.one_line(where)}.")
 
-    def action_cancel(self: MainScreen) -> None:
+    def action_cancel(self) -> None:
         """Stops the job."""
         self.stop_job()
 
     @work(group="ask")
-    async def action_quit(self: MainScreen) -> None:
+    async def action_quit(self) -> None:
         """Leaves; asks first while a job runs."""
         running = self.jobs.running
         if running is None:
@@ -120,7 +119,7 @@ class PhaseActions(Screen[None]):
         if answer in ("stop", "finish"):
             self.leave_when_done(stop=answer == "stop")
 
-    async def _ask_where(self: MainScreen) -> bool:
+    async def _ask_where(self) -> bool:
         """Whether the user said where the commits go."""
         assert self.status
         modal = BranchModal(self.status.branch, branch_name(self.status.target))
@@ -128,7 +127,7 @@ class PhaseActions(Screen[None]):
         self.destination = answer or self.destination
         return answer is not None
 
-    async def _confirm_roll_back(self: MainScreen, id: str, later: tuple[str, ...]) -> bool:
+    async def _confirm_roll_back(self, id: str, later: tuple[str, ...]) -> bool:
         names = ", ".join(later)
         said = text.own(
             "Later phases build on ",
@@ -144,10 +143,10 @@ class PhaseActions(Screen[None]):
         )
         return await self.app.push_screen_wait(ChooseModal("Roll back in the middle", said, answers)) == "yes"
 
-    def _revision(self: MainScreen) -> str:
+    def _revision(self) -> str:
         return (self.row.commit if self.row else None) or "HEAD"
 
-    def _applied_id(self: MainScreen) -> str:
+    def _applied_id(self) -> str:
         return self.row.id if self.row and self.row.commit else ""
 
 

@@ -7,37 +7,45 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import work
-from textual.screen import Screen
+from textual.message import Message
 
 from phasewise.migration.errors import NoEngine, PhasewiseError
 from phasewise.tui import text
 from phasewise.tui.desk import Desk
-from phasewise.tui.screens.job_control import BASELINE
+from phasewise.tui.jobs import BASELINE
+from phasewise.tui.screens.job_control import JobControl
 from phasewise.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
     from phasewise.model.status import Status
-    from phasewise.tui.screens.main import MainScreen
 
 Answer = TypeVar("Answer")
 
 
-class Reading(Screen[None]):
-    """Mixed into the main screen; every question is answered in a thread."""
+class NothingToShow(Message):
+    """The repository cannot be opened; the application has to go."""
+
+    def __init__(self, error: PhasewiseError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Reading(JobControl):
+    """A layer of the main screen: every question is answered in a thread."""
 
     @work(group="open")
-    async def open(self: MainScreen) -> None:
+    async def open(self) -> None:
         """Opens the session; leaves when there is nothing to show."""
         try:
-            self.desk = Desk(await asyncio.to_thread(self.open_session))
-            self.status = await self.desk.ask(lambda session: session.status())
+            desk = self.desk = Desk(await asyncio.to_thread(self.open_session))
+            self.status = await desk.ask(lambda session: session.status())
         except PhasewiseError as error:
-            self.app.fail(error)
+            self.post_message(NothingToShow(error))
             return
         await self.catch_up()
 
-    async def catch_up(self: MainScreen) -> None:
+    async def catch_up(self) -> None:
         """Looks for an engine, and builds the baseline where that was never done."""
         if not self.engine:
             await self._look_for_engine()
@@ -46,7 +54,7 @@ class Reading(Screen[None]):
         if self.engine and not known and not self.jobs.running:
             self.start_job(BASELINE, "", self.session.prepare)
 
-    async def ask(self: MainScreen, question: Callable[[Session], Answer]) -> Answer | None:
+    async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:
         """What the session answers; None, and a toast, when it refuses."""
         if self.desk is None:
             return None
@@ -56,7 +64,7 @@ class Reading(Screen[None]):
             self.say(f"{error.message}\n{error.hint}".strip(), "error")
             return None
 
-    async def change(self: MainScreen, wish: Callable[[Session], None]) -> None:
+    async def change(self, wish: Callable[[Session], None]) -> None:
         """Tells the session a wish of the user, and shows what follows from it."""
 
         def wished(session: Session) -> Status:
@@ -66,18 +74,21 @@ class Reading(Screen[None]):
         self.status = await self.ask(wished) or self.status
 
     @work(group="ask")
-    async def action_refresh(self: MainScreen) -> None:
+    async def action_refresh(self) -> None:
         """Reads the repository again, and looks for an engine again where there was none."""
         self.status = await self.ask(lambda session: session.status()) or self.status
         await self.catch_up()
 
-    @work(group="ask")
-    async def came_back(self: MainScreen, focused: bool) -> None:
+    def came_back(self, focused: bool) -> None:
         """The terminal has the focus again: the repository may have changed meanwhile."""
         if focused and self.status and not self.jobs.running:
-            self.status = await self.ask(lambda session: session.status()) or self.status
+            self._read_again()
 
-    async def _look_for_engine(self: MainScreen) -> None:
+    @work(group="ask")
+    async def _read_again(self) -> None:
+        self.status = await self.ask(lambda session: session.status()) or self.status
+
+    async def _look_for_engine(self) -> None:
         assert self.desk is not None
         title = self.query_one(TitleBar)
         try:

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import work
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input, TabbedContent
 
 from phasewise.tui import report_file, text
 from phasewise.tui.present import help, history, image, why
 from phasewise.tui.screens.choose_modal import ChooseModal
 from phasewise.tui.screens.page_modal import PageModal
+from phasewise.tui.screens.reading import Reading
 from phasewise.tui.widgets.diff_tab import DiffTab
 from phasewise.tui.widgets.page import Page
 from phasewise.tui.widgets.phase_list import PhaseList
 from phasewise.tui.widgets.tick_list import TickList
 
-if TYPE_CHECKING:
-    from phasewise.tui.screens.main import MainScreen
-
 TABS = ("diff", "why", "effect", "checks", "build")
 
 
-class ViewActions(Screen[None]):
-    """Mixed into the main screen; none of these changes the repository."""
+class ViewActions(Reading):
+    """A layer of the main screen: none of these changes the repository."""
 
-    def action_next_tab(self: MainScreen) -> None:
+    def action_next_tab(self) -> None:
         """Shows the next tab."""
         self._turn(1)
 
-    def action_previous_tab(self: MainScreen) -> None:
+    def action_previous_tab(self) -> None:
         """Shows the previous tab."""
         self._turn(-1)
 
-    def action_tab(self: MainScreen, number: int) -> None:
+    def action_tab(self, number: int) -> None:
         """Shows the tab of that number, 1 first."""
         self.open_tab(TABS[number - 1])
 
-    def action_enter_tab(self: MainScreen) -> None:
+    def action_enter_tab(self) -> None:
         """Moves to the tab's choices, files or text."""
         pane = self.query_one("#tabs", TabbedContent).active_pane
         lists = (
@@ -51,41 +47,41 @@ class ViewActions(Screen[None]):
         if pane:
             (lists[0] if lists else pane.query(Page).last()).focus()
 
-    def action_leave_tab(self: MainScreen) -> None:
+    def action_leave_tab(self) -> None:
         """Moves back to the list; clears the filter."""
         self.query_one("#filter", Input).clear()
         self.query_one("#filter").display = False
         self.query_one(PhaseList).focus()
 
-    def action_next_file(self: MainScreen) -> None:
+    def action_next_file(self) -> None:
         """Shows the next file of the phase."""
         self.query_one(DiffTab).move(1)
 
-    def action_previous_file(self: MainScreen) -> None:
+    def action_previous_file(self) -> None:
         """Shows the previous file of the phase."""
         self.query_one(DiffTab).move(-1)
 
-    def action_scroll(self: MainScreen, by: int) -> None:
+    def action_scroll(self, by: int) -> None:
         """Scrolls the tab by half its height."""
         pane = self.query_one("#tabs", TabbedContent).active_pane
         if pane:
             page = pane.query(Page).last()
             page.scroll_relative(y=by * max(page.size.height // 2, 1), animate=False)
 
-    def action_side_by_side(self: MainScreen) -> None:
+    def action_side_by_side(self) -> None:
         """Turns between side by side and unified."""
         self.open_tab("diff")
         tab = self.query_one(DiffTab)
         tab.beside = not tab.beside
 
-    def action_filter(self: MainScreen) -> None:
+    def action_filter(self) -> None:
         """Opens the filter line."""
         line = self.query_one("#filter", Input)
         line.display = True
         line.focus()
 
     @work(group="ask")
-    async def action_history(self: MainScreen) -> None:
+    async def action_history(self) -> None:
         """Lists the commits that touched the Dockerfile."""
         entries = await self.ask(lambda session: session.history())
         if entries is not None and self.status:
@@ -94,7 +90,7 @@ class ViewActions(Screen[None]):
             self.app.push_screen(PageModal(title, lambda cells: history.lines(entries, sizes, cells)))
 
     @work(group="ask")
-    async def action_image(self: MainScreen) -> None:
+    async def action_image(self) -> None:
         """Shows what is inside the image."""
         found = await self.ask(lambda session: (session.census(),))
         status = self.status
@@ -104,7 +100,7 @@ class ViewActions(Screen[None]):
             )
 
     @work(group="ask")
-    async def action_report(self: MainScreen) -> None:
+    async def action_report(self) -> None:
         """Writes the pull-request text and shows where it is."""
         report = await self.ask(lambda session: session.report("md"))
         if report is None or self.status is None:
@@ -123,7 +119,7 @@ class ViewActions(Screen[None]):
             )
         )
 
-    def action_declined(self: MainScreen) -> None:
+    def action_declined(self) -> None:
         """Shows what is not proposed, and why."""
         declined = self.status.declined if self.status else ()
         self.app.push_screen(
@@ -133,7 +129,7 @@ class ViewActions(Screen[None]):
         )
 
     @work(group="ask")
-    async def action_target(self: MainScreen) -> None:
+    async def action_target(self) -> None:
         """Turns to another target."""
         status = self.status
         assert status
@@ -145,14 +141,14 @@ class ViewActions(Screen[None]):
         if answer is not None:
             await self.change(lambda session: session.select(status.targets[int(answer)]))
 
-    async def action_palette(self: MainScreen) -> None:
+    async def action_palette(self) -> None:
         """Opens the command palette."""
         self.app.action_command_palette()
 
-    def action_help(self: MainScreen) -> None:
+    def action_help(self) -> None:
         """Explains every key."""
         self.app.push_screen(PageModal(Content("Help"), help.lines))
 
-    def _turn(self: MainScreen, by: int) -> None:
+    def _turn(self, by: int) -> None:
         active = TABS.index(self.query_one("#tabs", TabbedContent).active)
         self.open_tab(TABS[(active + by) % len(TABS)])
