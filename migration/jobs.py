@@ -183,6 +183,7 @@ class Jobs:
         for entry in self._survey.applied():
             for target in self._survey.variants(entry) if entry.commit == commit else ():
                 failed = yield from self._build(trial.of(target), commit, cancel)
+                trial.of(target).keep_only([commit])
                 problem = problem or failed
                 measured = ledger.variants(self._repository, commit, [target.dockerfile])
                 if not failed and whole and target.dockerfile in measured:

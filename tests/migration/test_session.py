@@ -566,6 +566,19 @@ class TestAnotherDockerfile:
         assert row.variant is not None
         assert row.variant.dockerfile == "Dockerfile.ci"
 
+    def test_only_its_newest_image_stays(self, sandbox: Sandbox, engine: FakeEngine) -> None:
+        session = opened(sandbox, engine, (self.RULE,))
+        expect_prepare(engine, BEFORE)
+        for size in (200_000_000, 190_000_000):
+            engine.expect_build(image=BEFORE)
+            engine.expect_build(image=image_info(size))
+            expect_checks(engine)
+            list(session.apply("lighter"))
+            list(session.rollback("lighter", measure=False))
+        baseline = image_names.of_target(sandbox.root, session.target)
+        variants = [tag for tag in engine.images if not tag.startswith(f"{baseline}:")]
+        assert [engine.images[tag].size_bytes for tag in variants] == [190_000_000]
+
     def test_its_failing_build_fails_the_phase(self, sandbox: Sandbox, engine: FakeEngine) -> None:
         session = opened(sandbox, engine, (self.RULE,))
         expect_prepare(engine, BEFORE)
