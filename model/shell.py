@@ -122,6 +122,10 @@ class Script:
         edits = Pruner(self.text, self.source, places).prune(self.tree)
         return None if edits is None else (*edits, *self._orphaned_bodies(edits))
 
+    def place_after(self, offset: int) -> int:
+        """Where in the file the text ends that ends at `offset` of what the shell reads."""
+        return self.source.place(offset - 1) + 1
+
     def _orphaned_bodies(self, edits: tuple[Edit, ...]) -> Iterator[Edit]:
         """The heredoc bodies whose `<<EOF` the edits take out."""
         if "\n" in self.source.value:
