@@ -1,0 +1,194 @@
+"""Clean-up: where it goes, how the two traps are repaired, what stays and why, what it predicts."""
+
+from __future__ import annotations
+
+import dockerfile as buildkit
+import pytest
+
+from phasewise.model.census import Census, Layer
+from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import RepoView, Target
+from phasewise.rules.effective_cleanup import EffectiveCleanup
+
+RULE = EffectiveCleanup()
+FIRES = [pytest.param(example.before, id=example.title) for example in RULE.FIRES]
+COPIED = (
+    "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv && /opt/venv/bin/pip install numpy\n{}\n"
+)
+COPIED += "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n{}\n"
+
+
+def view(text: str, census: Census | None = None) -> RepoView:
+    return RepoView(Target("Dockerfile"), {"Dockerfile": text}, frozenset({"Dockerfile"}), census=census)
+
+
+def phase(text: str, census: Census | None = None) -> Phase:
+    answer = RULE.propose(view(text, census), {})
+    assert isinstance(answer, Phase), answer
+    return answer
+
+
+def after(text: str) -> str:
+    seen = view(text)
+    done = seen.with_edits(phase(text).edits)
+    assert isinstance(RULE.propose(done, {}), Declined)
+    return done.files["Dockerfile"]
+
+
+def reason(text: str) -> str:
+    answer = RULE.propose(view(text), {})
+    assert isinstance(answer, Declined), answer.diff()
+    return answer.reason
+
+
+def one_stage(*lines: str) -> str:
+    return "\n".join(["FROM python:3.12-slim", *lines, ""])
+
+
+@pytest.mark.parametrize("text", FIRES)
+def test_line_endings_are_kept(text: str) -> None:
+    assert after(text.replace("\n", "\r\n")) == after(text).replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("text", FIRES)
+def test_buildkit_reads_the_result_as_we_do(text: str) -> None:
+    result = after(text)
+    ours = [(i.keyword, i.line) for i in Dockerfile.parse(result).instructions]
+    assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(result)]
+
+
+@pytest.mark.parametrize(
+    ("trap", "expected"),
+    [
+        (
+            'find /opt/venv -type d -name "tests" -o -name "test" | xargs rm -rf',
+            "find /opt/venv -type d \\( -name tests -o -name test \\) -prune -exec rm -rf {} +",
+        ),
+        (
+            "find /opt/venv -type f -name '*.pyc' -o -name '*.pyo' -delete",
+            "find /opt/venv -type f \\( -name '*.pyc' -o -name '*.pyo' \\) -exec rm -rf {} +",
+        ),
+        (
+            "find /opt/venv -type d -name tests -o -type f -name '*.pyc' -exec rm -rf {} +",
+            "find /opt/venv \\( -type d -name tests -o -type f -name '*.pyc' \\) -prune -exec rm -rf {} +",
+        ),
+        (
+            "find /opt/venv -name tests -o -name '*.dist-info' | xargs rm -rf",
+            "find /opt/venv \\( -name tests \\) -prune -exec rm -rf {} +",
+        ),
+        (
+            "rm -rf /opt/venv/lib/python*/site-packages/{pip,wheel}*",
+            "/opt/venv/bin/python -m pip uninstall -y wheel pip",
+        ),
+    ],
+)
+def test_traps_are_repaired_where_they_stand(trap: str, expected: str) -> None:
+    assert f"RUN {expected}\n" in after(COPIED.format(f"RUN {trap}", ""))
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "find /opt/venv -name '*.pyc' -o -name '*.pyo' | xargs rm -f",
+        "find /opt/venv -type d -name a -o -type f -name b | xargs rm -rf",
+        "find /opt/venv \\( -name a -o -name b \\) -delete",
+    ],
+)
+def test_tests_that_bind_as_they_read_are_left_alone(sound: str) -> None:
+    assert "no clean-up" in reason(COPIED.format(f"RUN {sound}", ""))
+
+
+def test_bytecode_that_goes_is_a_price_of_every_start() -> None:
+    found = phase(COPIED.format("", "RUN find /opt/venv -name __pycache__ -exec rm -rf {} +"))
+    assert found.costs_start_up
+    assert "compiles what it imports" in found.costs
+
+
+def test_traps_are_repaired_beside_an_install_too() -> None:
+    text = after(
+        one_stage("RUN pip install numpy && find /usr/local -type d -name tests -o -name test | xargs rm -rf")
+    )
+    assert text.endswith("-type d \\( -name tests -o -name test \\) -prune -exec rm -rf {} +\n")
+
+
+def test_the_traps_are_named() -> None:
+    traps = (
+        "RUN find /opt/venv -type d -name a -o -name b | xargs rm -rf && rm -rf /opt/venv/lib/{pip,wheel}*"
+    )
+    why = phase(COPIED.format(traps, "")).why
+    assert "`-o` binds weaker" in why
+    assert "`{pip,wheel}*` does nothing in sh" in why
+
+
+def test_metadata_is_never_deleted() -> None:
+    text = COPIED.format("", "RUN find /opt/venv -name '*.dist-info' -exec rm -rf {} +")
+    assert "dist-info" not in after(text)
+    assert "Deleting dist-info breaks" in phase(text).why
+
+
+def test_every_step_that_installs_cleans_up_after_itself() -> None:
+    text = after(one_stage("RUN pip install a", "RUN pip install b", "RUN find /usr/local -name x -delete"))
+    assert text.count("find /usr/local -name x -delete") == 2
+    assert text.count("RUN") == 2
+
+
+def test_a_step_behind_the_install_is_not_moved_into_a_background_job() -> None:
+    assert "cannot be continued" in reason(
+        one_stage("RUN pip install a &", "RUN find /usr/local -name x -delete")
+    )
+
+
+def test_two_environments_leave_the_path_open() -> None:
+    text = one_stage(
+        "RUN pip install --target /a x", "RUN pip install --target /b x", "RUN rm -rf /usr/local/x"
+    )
+    assert "no clean-up" in reason(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["RUN apt-get install -y a", "RUN rm -rf /var/lib/apt/lists/*", "RUN apt-get install -y b"],
+            "fills",
+        ),
+        (["RUN apt-get update", "RUN apt-get install -y b", "RUN apt-get clean"], "needs the lists"),
+        (["RUN --mount=type=cache,target=/root/.cache pip install a", "RUN pip cache purge"], "cache mount"),
+        (["COPY . /srv", "RUN rm -rf /srv/tests"], "no clean-up"),
+    ],
+)
+def test_declines_with_the_reason(lines: list[str], said: str) -> None:
+    assert said in reason(one_stage(*lines))
+
+
+def test_a_cache_that_is_emptied_already_is_not_emptied_twice() -> None:
+    text = one_stage("RUN pip install a && rm -rf /root/.cache", "RUN rm -rf /root/.cache")
+    assert after(text) == one_stage("RUN pip install a && rm -rf /root/.cache")
+
+
+class TestBytes:
+    TEXT = RULE.FIRES[0].before
+
+    def census(self) -> Census:
+        layer = Layer(
+            "RUN /bin/sh -c find /usr/local -depth     \\( -type d \\( -name test -o -name tests \\) \\)"
+            "     -exec rm -rf '{}' + || true # buildkit",
+            0,
+        )
+        return Census(9, (layer,), 9, test_bytes={"/opt/venv": 1_500_000, "/usr/local": 7})
+
+    def test_says_what_the_present_one_removes(self) -> None:
+        why = phase(self.TEXT, self.census()).why
+        assert "it removes 0 B from the image" in why
+        assert "its own layer is 0 B" in why
+        assert "looks in /usr/local, but the packages are in /opt/venv" in why
+
+    def test_predicts_what_the_census_has_at_the_right_path(self) -> None:
+        assert phase(self.TEXT, self.census()).predicted.image_bytes == -1_500_000
+
+    def test_predicts_nothing_without_a_census(self) -> None:
+        assert phase(self.TEXT).predicted.image_bytes is None
+
+    def test_names_the_price_of_removing_tests(self) -> None:
+        assert "import their own tests" in phase(self.TEXT).costs
