@@ -1,0 +1,239 @@
+"""Pruning: what its program takes and leaves in a real folder of packages, and where the rule stays away."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dockerfile as buildkit
+import pytest
+
+from phasewise.model.census import Census, Distribution
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import RepoView, Target
+from phasewise.rules.prune_site_packages import PruneSitePackages
+
+RULE = PruneSitePackages()
+SITE = "/opt/venv/lib/python3.12/site-packages"
+BUILDER = """\
+FROM python:3.12-slim AS builder
+RUN python -m venv /opt/venv
+COPY requirements.txt .
+RUN /opt/venv/bin/pip install -r requirements.txt
+"""
+FINAL = "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\nCOPY . .\n"
+
+
+def view(text: str, census: Census | None = None, **files: str) -> RepoView:
+    texts = {"Dockerfile": text, **{name.replace("__", "/"): text for name, text in files.items()}}
+    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+
+
+def phase(seen: RepoView) -> Phase:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Phase), answer
+    return answer
+
+
+def after(seen: RepoView) -> str:
+    (edit,) = phase(seen).edits
+    assert edit.after
+    return edit.after
+
+
+def reason(seen: RepoView) -> str:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Declined), answer.diff()
+    return answer.reason
+
+
+def package(site: Path, name: str, files: Mapping[str, str], requires: str = "") -> None:
+    """An installed distribution with a RECORD."""
+    info = f"{name}-1.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+    metadata += f"Requires-Dist: {requires}\n" if requires else ""
+    everything = {**files, f"{info}/METADATA": metadata, f"{info}/RECORD": ""}
+    for path, text in everything.items():
+        place = site / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    (site / info / "RECORD").write_text("".join(f"{path},,\n" for path in everything))
+
+
+def run_program(text: str, environment: Path) -> str:
+    """Runs the program of the new RUN on `environment`, as the builder and the shell would; its output."""
+    (run,) = [each for each in buildkit.parse_string(text) if "distributions" in " ".join(each.value)]
+    command = run.value[0].partition("&& echo")[0].strip()
+    command = re.sub(r"^unneeded=\$\((.*)\)$", r"\1", command, flags=re.S)
+    command = command.replace("/opt/venv/bin/python", sys.executable).replace("/opt/venv", str(environment))
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, env={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    site = tmp_path / "lib" / "python3.12" / "site-packages"
+    test = {"tests/__init__.py": "", "tests/test_it.py": "", "tests/data/x.csv": "1"}
+    inside = lambda name: {f"{name}/{path}": text for path, text in test.items()}  # noqa: E731
+    package(site, "plain", {"plain/__init__.py": "", **inside("plain"), "plain/testing/__init__.py": ""})
+    package(site, "selfish", {"selfish/__init__.py": "from .tests import x\n", **inside("selfish")})
+    package(site, "lent", {"lent/__init__.py": "", **inside("lent"), **inside("lent/sub")})
+    package(site, "borrower", {"borrower.py": "def f():\n    from lent.sub.tests import test_it\n"})
+    package(site, "plugins", {"plugins/__init__.py": "", "plugins/test/core.py": ""})
+    package(site, "native", {"native/include/n.h": "", "native/lib/n.a": "", "native/data/n.h": ""})
+    package(site, "torch", {"torch/include/t.h": "", "torch/lib/t.a": ""})
+    package(site, "pip", {"pip/__init__.py": ""})
+    package(site, "pip_audit", {"pip_audit/__init__.py": ""})
+    package(site, "setuptools", {"setuptools/__init__.py": "import pip\n", "pkg_resources/__init__.py": ""})
+    package(site, "wheel", {"wheel/__init__.py": ""}, requires="setuptools")
+    package(site, "old", {"old.py": "import pkg_resources\n"})
+    return tmp_path
+
+
+def there(environment: Path, path: str) -> bool:
+    return (environment / "lib/python3.12/site-packages" / path).exists()
+
+
+def test_the_program_takes_what_nothing_imports_and_leaves_the_rest(environment: Path) -> None:
+    printed = run_program(after(view(BUILDER + FINAL)), environment)
+    gone = ["plain/tests", "lent/tests", "native/include/n.h", "native/lib/n.a", "torch/lib/t.a"]
+    kept = [
+        "plain/testing/__init__.py",
+        "selfish/tests/test_it.py",
+        "lent/sub/tests/test_it.py",
+        "plugins/test/core.py",
+        "native/data/n.h",
+        "torch/include/t.h",
+        *(f"{name}-1.dist-info/RECORD" for name in ("plain", "lent", "native", "pip")),
+    ]
+    assert [path for path in gone if there(environment, path)] == []
+    assert [path for path in kept if not there(environment, path)] == []
+    # setuptools is imported as pkg_resources; pip-audit is not pip, and what setuptools imports does not count
+    assert printed.split() == ["pip", "wheel"]
+
+
+def test_the_program_can_run_twice(environment: Path) -> None:
+    text = after(view(BUILDER + FINAL))
+    assert run_program(text, environment) == run_program(text, environment)
+
+
+def test_headers_stay_where_something_is_built_later(environment: Path) -> None:
+    text = BUILDER + "COPY . .\nRUN /opt/venv/bin/pip install --no-deps .\n" + FINAL
+    run_program(after(view(text)), environment)
+    assert there(environment, "native/include/n.h")
+    assert not there(environment, "plain/tests")
+
+
+@pytest.mark.parametrize(
+    ("more", "files"),
+    [
+        ('CMD ["pip", "list"]\n', {}),
+        ("RUN pip install --no-deps .\n", {}),
+        ("FROM builder AS tools\nRUN python -m pip list\n" + FINAL, {}),
+        ("", {"app.py": "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'list'])\n"}),
+        ("", {"app.py": "import pkg_resources\n"}),
+        ("", {"ci.yml": "run: docker run app sh -c 'pip install pytest'\n"}),
+    ],
+)
+def test_pip_stays_where_something_calls_it(more: str, files: dict[str, str]) -> None:
+    seen = view(BUILDER + FINAL + more, **files)
+    assert "uninstall" not in after(seen)
+    assert phase(seen).costs == ""
+
+
+def test_pip_goes_otherwise_and_the_price_is_said() -> None:
+    seen = view(BUILDER + FINAL, **{"setup.py": "import setuptools\n"})
+    assert "xargs -r /opt/venv/bin/python -m pip uninstall" in after(seen)
+    assert "pip install" in phase(seen).costs
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "because"),
+    [
+        (BUILDER + FINAL, {"app.py": "from astropy.tests.helper import raises\n"}, "app.py:1"),
+        ("FROM python:3.12-slim\nRUN pip install numpy\n", {}, "split_base_builder"),
+        (f"# escape=`\n{BUILDER}{FINAL}", {}, "not known"),
+        (f"{BUILDER}RUN find {SITE} -name tests -exec rm -r {{}} +\n{FINAL}", {}, "already"),
+        (f"{BUILDER}RUN <<EOF\nfind {SITE} -name tests -exec rm -r {{}} +\nEOF\n{FINAL}", {}, "already"),
+    ],
+)
+def test_declines(text: str, files: dict[str, str], because: str) -> None:
+    assert because in reason(view(text, **files))
+
+
+def test_a_clean_up_where_nothing_is_does_not_count() -> None:
+    text = BUILDER + FINAL + "RUN find /usr/local -name tests -exec rm -rf {} + || true\n"
+    assert "shutil.rmtree" in after(view(text))
+
+
+def test_own_tests_of_the_repository_are_not_a_package() -> None:
+    after(
+        view(
+            BUILDER + FINAL,
+            app__tests__test_x_py="",
+            **{"main.py": "from app.tests import data\n", "app/x.py": ""},
+        )
+    )
+
+
+def test_line_endings_are_kept_and_nothing_else_changes() -> None:
+    text = (BUILDER + FINAL).replace("\n", "\r\n")
+    result = after(view(text))
+    assert "\n" not in result.replace("\r\n", "")
+    assert result.replace("\r\n", "\n") == after(view(BUILDER + FINAL))
+    lines = (BUILDER + FINAL).split("\n")
+    assert [line for line in after(view(BUILDER + FINAL)).split("\n") if line in lines and line] == [
+        line for line in lines if line
+    ]
+
+
+def test_the_shell_gets_one_quoted_program() -> None:
+    text = after(view(BUILDER + FINAL))
+    start = text.index("-c '") + 4
+    assert "'" not in text[start : text.index("')", start)]
+
+
+def test_an_install_in_a_heredoc_is_followed_by_the_step() -> None:
+    text = "FROM python:3.12-slim AS builder\nRUN <<EOF\npython -m venv /opt/venv\n/opt/venv/bin/pip install x\nEOF\n"
+    result = after(view(text + FINAL))
+    assert "\nEOF\n\n# Out with" in result
+    assert [each.cmd for each in buildkit.parse_string(result)] == [
+        "FROM",
+        "RUN",
+        "RUN",
+        "FROM",
+        "COPY",
+        "COPY",
+    ]
+
+
+def census(path: str = SITE) -> Census:
+    def distribution(name: str, size: int, *requires: str) -> Distribution:
+        return Distribution(name, "1", path, size, requires=requires)
+
+    return Census(
+        image_bytes=10**9,
+        layers=(),
+        file_bytes=10**9,
+        distributions=(
+            distribution("numpy", 50_000_000, "setuptools"),
+            distribution("pip", 12_000_000),
+            distribution("setuptools", 5_000_000),
+        ),
+        test_bytes={"/opt/venv": 7_000_000, "/usr/local": 1},
+        static_library_bytes={"/opt/venv": 2_000_000},
+    )
+
+
+def test_predicted_from_the_census_only() -> None:
+    assert phase(view(BUILDER + FINAL)).predicted.image_bytes is None
+    assert phase(view(BUILDER + FINAL, census=census())).predicted.image_bytes == -21_000_000
+    elsewhere = census("/usr/local/lib/python3.12/site-packages")
+    assert phase(view(BUILDER + FINAL, census=elsewhere)).predicted.image_bytes is None
