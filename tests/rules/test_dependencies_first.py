@@ -1,0 +1,179 @@
+"""The order of installs and code: what moves, what must not, and that nothing else changes."""
+
+from __future__ import annotations
+
+import dockerfile as buildkit
+import pytest
+
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import RepoView, Target
+from phasewise.rules.dependencies_first import DependenciesFirst
+
+RULE = DependenciesFirst()
+HEAD = "FROM python:3.12-slim\nWORKDIR /app\n"
+INSTALL = "RUN pip install -r requirements.txt\n"
+FILES = {"requirements.txt": "idna\n", "app.py": "", "lib/x.py": "", "pip.conf": ""}
+UV = '[project]\nname = "x"\ndependencies = ["idna"]\n'
+
+
+def view(
+    text: str, files: dict[str, str] | None = None, context: str = ".", path: str = "Dockerfile"
+) -> RepoView:
+    texts = {**FILES, **(files or {}), path: text}
+    return RepoView(Target(path, context=context), texts, frozenset(texts))
+
+
+def after(seen: RepoView) -> str:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Phase), answer
+    (edit,) = answer.edits
+    assert edit.after
+    assert isinstance(RULE.propose(seen.with_edits(answer.edits), {}), Declined)
+    return edit.after
+
+
+def reason(seen: RepoView) -> str:
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Declined), answer.diff()
+    return answer.reason
+
+
+@pytest.mark.parametrize(
+    ("between", "why"),
+    [
+        ("RUN chown -R app /app\n", "may read the code"),
+        ("RUN ./configure.sh\n", "may read the code"),
+        ("RUN cd lib && pip install idna\n", "may read the code"),
+        ('RUN ["sh", "x.sh"]\n', "may read the code"),
+        ("WORKDIR /app/lib\n", "WORKDIR stands between"),
+        ("VOLUME /app\n", "VOLUME stands between"),
+        ("COPY pip.conf ./pip.conf\n", "to where the code goes"),
+        ("COPY --from=busybox /x /app/lib\n", "to where the code goes"),
+        ("ADD https://example.org/x /app/\n", "to where the code goes"),
+        ("ENV PIP_CONSTRAINT=lib/c.txt\n", "PIP_CONSTRAINT"),
+    ],
+)
+def test_what_stands_between_and_may_need_the_code_keeps_it_there(between: str, why: str) -> None:
+    assert why in reason(view(f"{HEAD}COPY . .\n{between}{INSTALL}"))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "RUN apt-get update && apt-get install -y gcc && rm -rf /var/lib/apt/lists/*\n",
+        "RUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\n",
+        "ARG X\nLABEL a=b\nEXPOSE 80\n",
+        "RUN useradd app\nUSER app\n",
+        "COPY --from=busybox /x /usr/local/bin/x\n",
+    ],
+)
+def test_what_needs_no_code_stays_in_its_place(between: str) -> None:
+    expected = f"{HEAD}COPY requirements.txt ./\n{between}{INSTALL}COPY . .\n"
+    assert after(view(f"{HEAD}COPY . .\n{between}{INSTALL}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("requirements", "why"),
+    [
+        ("-e .\n", "is code"),
+        ("./lib\n", "is code"),
+        ("lib @ file:///app/lib\n", "is code"),
+        ("--find-links wheels\n", "is code"),
+        ("-r missing.txt\n", "missing.txt, which is not a file"),
+    ],
+)
+def test_requirements_that_are_code(requirements: str, why: str) -> None:
+    assert why in reason(view(f"{HEAD}COPY . .\n{INSTALL}", {"requirements.txt": requirements}))
+
+
+@pytest.mark.parametrize(
+    "install",
+    ["pip install .", "pip install -e .", "pip install -r $LIST", "pip install -r requirements.txt && make"],
+)
+def test_installs_that_read_the_code(install: str) -> None:
+    reason(view(f"{HEAD}COPY . .\nRUN {install}\n", {"pyproject.toml": UV}))
+
+
+def test_several_installs_and_a_constraint_on_the_command_line() -> None:
+    text = f"{HEAD}COPY . .\n{INSTALL}RUN pip install -r dev.txt -c lib/c.txt\nRUN pytest\n"
+    result = after(view(text, {"dev.txt": "pytest\n", "lib/c.txt": ""}))
+    assert result == (
+        f"{HEAD}COPY dev.txt requirements.txt ./\nCOPY lib/c.txt lib/\n{INSTALL}"
+        "RUN pip install -r dev.txt -c lib/c.txt\nCOPY . .\nRUN pytest\n"
+    )
+
+
+def test_a_later_install_that_needs_the_code_stays_behind_it() -> None:
+    text = f"{HEAD}COPY . .\n{INSTALL}RUN python app.py\nRUN pip install -r lib/out.txt\n"
+    assert after(view(text)).endswith(
+        f"{INSTALL}COPY . .\nRUN python app.py\nRUN pip install -r lib/out.txt\n"
+    )
+
+
+def test_a_context_in_a_folder_and_flags() -> None:
+    text = "FROM python:3.12-slim\nCOPY --chown=7:7 . /srv\nRUN pip install -r /srv/requirements.txt"
+    result = after(
+        view(text, {"api/requirements.txt": "idna\n", "api/a.py": ""}, context="api", path="api/Dockerfile")
+    )
+    assert result == (
+        "FROM python:3.12-slim\nCOPY --chown=7:7 requirements.txt /srv/\n"
+        "RUN pip install -r /srv/requirements.txt\nCOPY --chown=7:7 . /srv\n"
+    )
+
+
+def test_a_list_that_a_mount_brings_is_not_copied() -> None:
+    install = "RUN --mount=type=bind,source=requirements.txt,target=/tmp/r.txt pip install -r /tmp/r.txt\n"
+    reason(view(f"{HEAD}COPY . .\n{install}"))
+
+
+def test_a_heredoc_install() -> None:
+    install = "RUN <<EOF\nset -e\npip install -r requirements.txt\nEOF\n"
+    assert after(view(f"{HEAD}COPY . .\n{install}")) == f"{HEAD}COPY requirements.txt ./\n{install}COPY . .\n"
+
+
+def test_line_endings_and_comments_move_along() -> None:
+    text = f"{HEAD}\n# the code\nCOPY . .\n\n# packages\n{INSTALL}\nUSER app\n"
+    expected = f"{HEAD}\nCOPY requirements.txt ./\n\n# packages\n{INSTALL}# the code\nCOPY . .\n\nUSER app\n"
+    assert after(view(text)) == expected
+    assert after(view(text.replace("\n", "\r\n"))) == expected.replace("\n", "\r\n")
+
+
+def test_uv_reads_its_other_files_too_and_a_project_without_a_build_is_installed_once() -> None:
+    files = {"pyproject.toml": UV, "uv.lock": "", ".python-version": "3.12", ".dockerignore": "**/.venv\n"}
+    assert after(view(f"{HEAD}COPY . .\nRUN uv sync --frozen\n", files)) == (
+        f"{HEAD}COPY .python-version pyproject.toml uv.lock ./\nRUN uv sync --frozen\nCOPY . .\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"pyproject.toml": UV}, "no uv.lock"),
+        (
+            {"pyproject.toml": f"{UV}[tool.uv.sources]\ny = {{ path = 'y' }}\n", "uv.lock": ""},
+            "other projects",
+        ),
+        ({"pyproject.toml": "nonsense", "uv.lock": ""}, "cannot be read"),
+    ],
+)
+def test_uv_projects_that_are_left_alone(files: dict[str, str], why: str) -> None:
+    assert why in reason(view(f"{HEAD}COPY . .\nRUN uv sync\n", {**files, ".dockerignore": ".venv"}))
+
+
+def test_poetry_in_two_steps() -> None:
+    files = {"pyproject.toml": '[tool.poetry]\nname = "x"\n', "poetry.lock": ""}
+    text = (
+        f"{HEAD}COPY . .\nRUN poetry config virtualenvs.create false \\\n    && poetry install --only main\n"
+    )
+    result = after(view(text, files))
+    assert result == (
+        f"{HEAD}COPY poetry.lock pyproject.toml ./\n"
+        "RUN poetry config virtualenvs.create false \\\n    && poetry install --no-root --only main\n"
+        "COPY . .\nRUN poetry install --only main\n"
+    )
+    assert len(buildkit.parse_string(result)) == 6
+
+
+def test_stages_that_the_target_does_not_need_are_left_alone() -> None:
+    other = f"FROM python:3.12-slim AS dev\nWORKDIR /app\nCOPY . .\n{INSTALL}"
+    assert after(view(f"{other}{HEAD}COPY . .\n{INSTALL}")).startswith(other)
