@@ -8,6 +8,16 @@ from phasewise.migration.events import BuildFinished, Event, Finished, Narration
 from phasewise.migration.session import Session
 from phasewise.model.measurement import Outcome
 from phasewise.model.status import Row, State, Status
+from phasewise.rules.base import Rule
+from phasewise.rules.discovery import all_rules
+
+FOUR = ("drop_compileall", "split_base_builder", "strip_symbols", "add_ci_variant")
+"""The phases that the product began with."""
+
+
+def four_rules() -> tuple[Rule, ...]:
+    """Their rules: what they do together is tested apart from what others add."""
+    return tuple(rule for rule in all_rules() if rule.id in FOUR)
 
 
 @dataclass(frozen=True)

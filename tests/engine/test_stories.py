@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from migrating import Job, apply_all, row
+from migrating import Job, apply_all, four_rules, row
 from stories import bahr, bot_core, phentrieve, truthgraph
 
 from phasewise.migration.images import Engine
@@ -92,7 +92,8 @@ def migrated(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Migrated]:
     story: Story = request.param
-    session = Session.open(story.module.create(tmp_path_factory.mktemp("story") / story.name))
+    place = story.module.create(tmp_path_factory.mktemp("story") / story.name)
+    session = Session.open(place, rules=four_rules())
     plan = session.plan()
     prepared = Job.run(session.prepare())
     jobs = apply_all(session) if prepared.finished.ok else {}
