@@ -67,8 +67,16 @@ class Page(ScrollView, can_focus=True):
         return self.scrollable_content_region.width
 
     def _compute(self) -> None:
+        """Asks for the lines; draws them where they are not those that are there already."""
+        before, cells = self.lines, self._cells
         self._cells = self._room
         if self._cells > 0:
             self.lines = self._make(self._cells)
             self.virtual_size = Size(self._cells, len(self.lines))
-        self.refresh()
+        if self._cells != cells or not _same(before, self.lines):
+            self.refresh()
+
+
+def _same(before: Sequence[Content], after: Sequence[Content]) -> bool:
+    """Whether two pages look the same."""
+    return len(before) == len(after) and all(map(Content.is_same, before, after))
