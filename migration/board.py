@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, rule_of
@@ -23,9 +24,15 @@ class Record:
 
     @property
     def newest(self) -> Measurement | None:
-        """The latest measurement that has a size, else the latest of all."""
-        ordered = sorted(self.measurements.values(), key=lambda m: (m.image_bytes is not None, m.taken_at))
-        return ordered[-1] if ordered else None
+        """The latest measurement that has a size, else the latest of all.
+
+        The image of a code change holds a touched file: it stands for the commit only where no other does.
+        """
+
+        def rank(one: Measurement) -> tuple[bool, bool, datetime]:
+            return one.image_bytes is not None, one.scenario is not Scenario.CODE_CHANGE, one.taken_at
+
+        return max(self.measurements.values(), key=rank, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,26 @@ def test_the_commit_before_is_measured_first(session: Session, engine: FakeEngin
     assert session.status().baseline_measurements == row(session).before
 
 
+def test_the_image_with_a_touched_file_is_not_the_commits(
+    sandbox: Sandbox, session: Session, engine: FakeEngine
+) -> None:
+    sandbox.commit("copied", **{"Dockerfile": "FROM python:3.12\nCOPY app.py .\n", "app.py": "x = 1\n"})
+    engine.expect_build(image=AFTER)
+    engine.expect_build(image=image_info(300_000_036, Cmd=["serve"]))
+    list(session.measure("HEAD", (Scenario.CODE_CHANGE,)))
+    current = session.status().current_measurement
+    assert current is not None
+    assert current.image_bytes == 300_000_036, "there is no other"
+    engine.expect_build(image=AFTER)
+    list(session.measure("HEAD", (COLD,)))
+    engine.expect_build(image=AFTER)
+    engine.expect_build(image=image_info(300_000_036, Cmd=["serve"]))
+    list(session.measure("HEAD", (Scenario.CODE_CHANGE,)))
+    current = session.status().current_measurement
+    assert current is not None
+    assert (current.scenario, current.image_bytes) == (COLD, 300_000_000)
+
+
 def test_only_what_is_missing(session: Session, engine: FakeEngine) -> None:
     engine.expect_build(image=BEFORE, cold=True)
     list(session.measure("HEAD~1", (COLD,)))

@@ -95,12 +95,20 @@ def _time_line(label: str, old: Measurement | None, new: Measurement | None, cel
     change, style = "", "dim"
     if old and new:
         delta = Delta.between(old, new)
-        if delta.time_is_measurable and delta.seconds is not None:
+        if delta.seconds is not None and _once(old, new):
+            # Without a spread nobody can tell this from chance.
+            change, style = f"{units.duration_change(delta.seconds)}, one build each", ""
+        elif delta.time_is_measurable and delta.seconds is not None:
             change = units.duration_change(delta.seconds)
             style = "bold $text-success" if delta.seconds < 0 else "bold $text-warning"
         else:
             change = "no measurable change"
     return _cells((label, _timed(old), _timed(new), change), ("", "", "bold", style), cells)
+
+
+def _once(*sides: Measurement) -> bool:
+    """Whether no side was built more than once."""
+    return all(side.samples is not None and len(side.samples.seconds) == 1 for side in sides)
 
 
 def _timed(measurement: Measurement | None) -> str:
