@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from keyboard import Keyboard
+from migrating import FOUR, four_rules
 
 from phasewise.cli.demo.create import create
 from phasewise.migration import image_names
@@ -14,8 +15,6 @@ from phasewise.model.status import State, Status
 from phasewise.tui.app import PhasewiseApp
 
 pytestmark = pytest.mark.engine
-
-FOUR = ["drop_compileall", "split_base_builder", "strip_symbols", "add_ci_variant"]
 
 
 def states(status: Status) -> dict[str, State]:
@@ -32,7 +31,7 @@ def place(engine: Engine, git_identity: None, tmp_path_factory: pytest.TempPathF
 async def test_four_applies_a_rollback_in_the_middle_and_the_same_state_again(
     place: Path, engine: Engine
 ) -> None:
-    app = PhasewiseApp(lambda: Session.open(place))
+    app = PhasewiseApp(lambda: Session.open(place, rules=four_rules()))
     async with app.run_test(size=(140, 45)) as pilot:
         keyboard = Keyboard(app, pilot)
         await keyboard.opened()
@@ -81,7 +80,7 @@ async def test_four_applies_a_rollback_in_the_middle_and_the_same_state_again(
     assert after.current_measurement is not None
     assert engine.inspect(tag).id == after.current_measurement.image_id
 
-    again = PhasewiseApp(lambda: Session.open(place))
+    again = PhasewiseApp(lambda: Session.open(place, rules=four_rules()))
     async with again.run_test(size=(80, 24)) as pilot:
         keyboard = Keyboard(again, pilot)
         await keyboard.opened()
