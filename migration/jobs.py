@@ -89,6 +89,9 @@ class Jobs:
             done += number_of_builds(each, repeat)
             if cancel.asked:
                 break
+        if commit == self._repository.head() and trial.engine.exists(trial.image(commit)):
+            # A cold build gave the commit another image.
+            trial.point_at(commit)
         if len(wanted) > 1:
             trial.keep_only([self._survey.baseline(), self._repository.head(), commit])
         yield Finished(not failed, failed or f"measured {commit[:12]}")

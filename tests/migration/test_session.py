@@ -395,6 +395,19 @@ class TestMeasuring:
         }
         assert engine.images[f"{family}:current"].id == AFTER.id
 
+    def test_a_cold_build_of_the_current_commit_is_the_current_image(
+        self, sandbox: Sandbox, engine: FakeEngine
+    ) -> None:
+        session = opened(sandbox, engine)
+        expect_prepare(engine, BEFORE)
+        expect_try(engine, AFTER)
+        list(session.apply(PHASE))
+        colder = image_info(300_000_001, "colder", Cmd=["serve"])
+        engine.expect_build(image=colder)
+        list(session.measure("HEAD", (Scenario.COLD,)))
+        family = image_names.of_target(sandbox.root, session.target)
+        assert engine.images[f"{family}:current"].id == colder.id
+
     def test_what_is_recorded_is_not_built_again(self, sandbox: Sandbox, engine: FakeEngine) -> None:
         expect_prepare(engine, BEFORE)
         list(opened(sandbox, engine).prepare())
