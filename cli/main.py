@@ -19,7 +19,7 @@ from phasewise.cli.options import (
     target_options,
 )
 from phasewise.cli.signals import interruptible
-from phasewise.migration.errors import Usage
+from phasewise.migration.errors import Refused, Usage
 from phasewise.migration.records import measurement_record
 
 if TYPE_CHECKING:
@@ -96,10 +96,18 @@ def apply(
     session = _open(repo, dockerfile, stage)
     for pick in picks:
         answer(session, pick)
-    ok = True
+    session.know(phases)
+    ok, done = True, 0
     for phase in phases:
         try:
             ok = output.follow(session.apply(phase, branch=branch, measure=measure))
+            done += 1
+        except Refused as refused:
+            if not done:
+                raise
+            # Phases before it are committed: "nothing was changed" would be wrong for the whole call.
+            output.narrate(f"stopped at {phase}: {refused.message}")
+            ok = False
         except KeyboardInterrupt:
             if phase in session.applied():
                 output.narrate(f"{phase} is committed; phasewise verify builds and checks it")

@@ -59,6 +59,7 @@ class Reader:
         self._logs: dict[tuple[str, int], tuple[Logged, ...]] = {}
         self._changes: dict[str, tuple[str, ...]] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._tree_ids: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -136,6 +137,12 @@ class Reader:
         """Whether `descendant` contains `ancestor`; every commit contains itself."""
         command = ("merge-base", "--is-ancestor", self.resolve(ancestor), self.resolve(descendant))
         return self.git.read(*command, ok=(0, 1)).status == 0
+
+    def tree_id(self, commit: str) -> str:
+        """The hash of a commit's tree: equal for commits that hold the same files."""
+        if commit not in self._tree_ids:
+            self._tree_ids[commit] = self.git.read("rev-parse", f"{self._known(commit)}^{{tree}}").text
+        return self._tree_ids[commit]
 
     def entries(self, commit: str) -> Mapping[str, Entry]:
         """All paths of a commit's tree, symbolic links and submodules too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -138,6 +138,16 @@ class Session:
     def skip(self, phase: str, on: bool) -> None:
         """Sets a phase aside, or takes it up again."""
         self._choices.skip(self.target.label, phase, on)
+
+    def know(self, phases: Iterable[str]) -> None:
+        """Makes sure that all ids name phases, before the first of them is applied.
+
+        Raises:
+            Usage: one does not.
+        """
+        for id in phases:
+            if rule_of(id, self._rules) is None:
+                raise Usage(f"there is no phase {id}", "phasewise plan lists them")
 
     # The engine
 

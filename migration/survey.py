@@ -123,31 +123,25 @@ class Survey:
         return self._phases[known]
 
     def before(self, commit: str) -> board.Record:
-        """What was found out about the nearest measured commit behind `commit`, else about the baseline.
-
-        Of the history, not of what is applied now: a phase that was taken back since was there when this
-        one was measured.
-        """
-        baseline = self.baseline()
-        for ancestor in self.repository.log(commit)[1:]:
-            if ancestor.sha == baseline:
-                break
-            record = self.record(ancestor.sha)
-            if record.newest is not None and record.newest.image_bytes is not None:
-                return record
-        return self.record(baseline)
+        """What was found out about the files that `commit` started from; empty where they were never measured."""
+        return self.record(commit if commit == self.baseline() else self.step_before(commit))
 
     def step_before(self, commit: str) -> str:
-        """The commit that `commit` is to be compared with: the nearest behind it that is measured or applied
-        a phase, else the baseline.
+        """The commit that `commit` is to be compared with: its parent, or a measured one with the same files.
+
+        A revert leaves the files of an earlier commit. One further back will not do: what came since would
+        be counted as this phase's work.
         """
-        baseline, phases = self.baseline(), {entry.commit for entry in self.applied()}
-        for ancestor in self.repository.log(commit)[1:]:
+        baseline, before = self.baseline(), self.repository.log(commit)[1:]
+        if not before:
+            return baseline
+        wanted = self.repository.tree_id(before[0].sha)
+        for ancestor in before:
+            if self.record(ancestor.sha).measurements and self.repository.tree_id(ancestor.sha) == wanted:
+                return ancestor.sha
             if ancestor.sha == baseline:
                 break
-            if ancestor.sha in phases or self.record(ancestor.sha).newest is not None:
-                return ancestor.sha
-        return baseline
+        return before[0].sha
 
     def variants(self, entry: Applied) -> tuple[Target, ...]:
         """The further Dockerfiles that a phase added, as targets."""

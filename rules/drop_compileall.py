@@ -37,7 +37,7 @@ class DropCompileall(Rule):
         if mode == _PYCACHE:
             found = tuple(item for item in found if item.legacy)
         if not found:
-            return self.declined("nothing compiles Python to bytecode")
+            return self.declined("nothing compiles Python to bytecode beyond the application's own")
         edits = list(removal(dockerfile, found))
         if mode != _NONE:
             edits.append(_compile_in_place(view, mode))

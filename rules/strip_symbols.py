@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
@@ -63,7 +64,7 @@ class StripSymbols(Rule):
         present = _present(dockerfile, view.stage)
         if any(".libs/" in instruction.value for instruction, _ in present):
             return self.declined("symbols are stripped already, without *.libs/")
-        saving = view.census.under(view.census.strippable_bytes, path) if view.census else None
+        saving = _strippable(view.census, path)
         if saving == 0 and not present:
             return self.declined(f"the compiled files under {path} carry no symbols to strip")
         last = [found for found in installs(dockerfile, source) if not found.project_only]
@@ -124,6 +125,13 @@ class StripSymbols(Rule):
         ),
         Example("FROM alpine\nCOPY . .\n", title="no packages"),
     )
+
+
+def _strippable(census: Census | None, path: str) -> int | None:
+    """Bytes of symbols under `path`; None where the baseline's image has no package there, so that it says nothing."""
+    if census is None or not any(found.location.startswith(f"{path}/") for found in census.distributions):
+        return None
+    return census.under(census.strippable_bytes, path)
 
 
 def _present(dockerfile: Dockerfile, stage: Stage) -> list[tuple[Instruction, list[Command]]]:
@@ -195,7 +203,7 @@ def _why(
 
 def _predicted(saving: int | None, path: str) -> Prediction:
     if saving is None:
-        return Prediction(None, "known once the baseline is built")
+        return Prediction(None, f"the baseline's image, where it is built, has no packages under {path}")
     return Prediction(
         -saving, f"bytes of symbol sections in compiled files under {path}, *.libs/ not counted"
     )

@@ -32,6 +32,7 @@ from phasewise.tui.widgets.phase_list import PhaseList
 HERE = Path(__file__).parent
 PERSON = {"NAME": "Ines Calder", "EMAIL": "ines@tidewatch.example"}
 ROLES = ("AUTHOR", "COMMITTER")
+PHASES = ("drop_compileall", "split_base_builder", "strip_symbols", "prune_site_packages", "add_ci_variant")
 WIDE, NARROW = (140, 45), (80, 24)
 
 
@@ -52,7 +53,7 @@ class DropMetadata(Rule):
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """A RUN behind the installs that deletes what importlib.metadata reads."""
         dockerfile = view.dockerfile
-        if "dist-info" in dockerfile.text:
+        if "'*.dist-info' -prune" in dockerfile.text:
             return self.declined("done already")
         install = next(found for stage in dockerfile.stages for found in installs(dockerfile, stage))
         line = f"RUN find {install.environment} -name '*.dist-info' -prune -exec rm -rf {{}} +\n"
@@ -139,7 +140,7 @@ async def make(place: Path) -> None:
     async with photographing(place) as at_work:
         await at_work.choose("split_base_builder")
         await at_work.picture("plan")
-        for id in ("drop_compileall", "split_base_builder", "strip_symbols", "add_ci_variant"):
+        for id in PHASES:
             await at_work.apply(id)
         await at_work.choose("split_base_builder")
         at_work.app.main.query_one("#tabs", TabbedContent).active = "effect"

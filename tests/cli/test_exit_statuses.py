@@ -41,6 +41,7 @@ def test_done(
         (["plan", "--colour"], "No such option"),
         (["apply"], "Missing argument"),
         (["apply", "no_such_phase"], "there is no phase no_such_phase"),
+        (["apply", PHASE, "no_such_phase"], "there is no phase no_such_phase"),
         (["apply", PHASE, "--pick", "bytecode=none"], "not of the form PHASE.CHOICE"),
         (["apply", PHASE, "--pick", "nothing.bytecode=none"], "the plan has no phase nothing"),
         (["apply", PHASE, "--pick", f"{PHASE}.colour=none"], "has no choice colour"),
@@ -155,3 +156,13 @@ def test_a_pick_on_the_command_line_is_used(sandbox: Sandbox, phasewise: Phasewi
     assert called.status == 0, called.stderr
     assert "compileall" in sandbox.text("Dockerfile")
     assert "compileall -b" not in sandbox.text("Dockerfile")
+
+
+def test_a_refusal_after_a_commit_is_not_called_nothing_changed(
+    sandbox: Sandbox, phasewise: Phasewise
+) -> None:
+    head = sandbox.head()
+    called = phasewise("apply", PHASE, PHASE, "-C", sandbox.root, "--json")
+    assert called.status == 1
+    assert f"stopped at {PHASE}: " in called.stderr
+    assert called.json["head"] == sandbox.head() != head

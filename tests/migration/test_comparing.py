@@ -102,7 +102,7 @@ def test_nothing_is_compared_unasked_nor_before_the_baseline(session: Session, e
     assert len(builds(list(session.measure("HEAD~1", (COLD,), compare=True)))) == 1
 
 
-def test_a_phase_that_was_never_measured_is_what_stands_before_the_next(
+def test_what_others_committed_is_not_counted_as_the_phases_work(
     sandbox: Sandbox, session: Session, engine: FakeEngine
 ) -> None:
     first = sandbox.head()
@@ -113,7 +113,9 @@ def test_a_phase_that_was_never_measured_is_what_stands_before_the_next(
     engine.expect_build(image=AFTER)
     engine.expect_build(image=AFTER)
     events = list(session.measure(again, (COLD,), compare=True))
-    assert [commit for commit, *_ in builds(events)] == [first, again]
+    parent = sandbox.git("rev-parse", f"{again}^").strip()
+    assert [commit for commit, *_ in builds(events)] == [parent, again]
+    assert parent != first
     # The image of a step in between takes no place.
     family = image_names.of_target(sandbox.root, session.target)
     kept = {tag.rpartition(":")[2] for tag in engine.images if tag.startswith(f"{family}:")}

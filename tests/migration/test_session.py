@@ -421,6 +421,31 @@ class TestMeasuring:
         list(opened(sandbox, engine).prepare())
         assert opened(sandbox).status().baseline_measurement is not None
 
+    def test_a_phase_gets_no_credit_for_one_that_was_not_measured(
+        self, sandbox: Sandbox, engine: FakeEngine
+    ) -> None:
+        session = opened(sandbox, engine, (Appending("one"), Appending("two")))
+        expect_prepare(engine, BEFORE)
+        list(session.prepare())
+        list(session.apply("one", measure=False))
+        expect_try(engine, AFTER)
+        list(session.apply("two"))
+        assert [row.delta for row in session.status().rows] == [None, None]
+
+    def test_a_phase_applied_again_is_counted_against_what_the_revert_left(
+        self, sandbox: Sandbox, engine: FakeEngine
+    ) -> None:
+        session = opened(sandbox, engine, (Appending("one"),))
+        expect_prepare(engine, BEFORE)
+        expect_try(engine, AFTER)
+        list(session.apply("one"))
+        list(session.rollback("one", measure=False))
+        expect_try(engine, image_info(400_000_000, "again", Cmd=["serve"]))
+        list(session.apply("one"))
+        (row,) = session.status().rows
+        assert row.delta is not None
+        assert row.delta.image_bytes == -100_000_000
+
     def test_images_of_steps_in_between_are_removed(self, sandbox: Sandbox, engine: FakeEngine) -> None:
         rules = (Appending("one"), Appending("two"))
         session = opened(sandbox, engine, rules)
