@@ -9,6 +9,7 @@ from phasewise.model.debian.build_tools import tool_commands
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import insert_after
 from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk
+from phasewise.model.python.bytecode import compilations
 from phasewise.model.python.environments import EnvironmentCopy, Install, environment_copies, installs
 from phasewise.model.python.imports import anywhere
 from phasewise.model.repo import RepoView
@@ -237,6 +238,10 @@ class _Parts:
         mine = [each for each in census.distributions if f"{each.location}/".startswith(f"{self.path}/")]
         if not mine:
             return Prediction(None, f"the baseline's image has no packages under {self.path} yet")
+        if census.under(census.legacy_bytecode_bytes, self.path) and not self._compiles():
+            return Prediction(
+                None, "the baseline's tests have bytecode beside them, which an earlier phase takes out"
+            )
         gone = census.under(census.test_bytes, self.path)
         if self.headers:
             gone += census.under(census.static_library_bytes, self.path)
@@ -246,6 +251,10 @@ class _Parts:
         return Prediction(
             -gone, f"at most: {self._what(counted=True)} under {self.path}, less what packages import"
         )
+
+    def _compiles(self) -> bool:
+        dockerfile = self.view.dockerfile
+        return any(each.legacy for each in compilations(dockerfile, dockerfile.needed_by(self.view.stage)))
 
     def _what(self, counted: bool = False) -> str:
         parts = ["tests"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ class Trial:
         self, engine: Engine, repository: str, folder: Path, dockerfile: str, files: Mapping[str, str]
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.shop = Workshop(engine, f"{repository}-{uuid.uuid4().hex[:8]}", folder)
+        self.shop = Workshop(engine, repository, folder)
         everything = {"Dockerfile": dockerfile, **files}
         for path, text in everything.items():
             self.write(path, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def rebuilt(trial: Trial, text: str) -> dict[str, bool]:
     *events, finished = trial.shop.engine.build(
         trial.shop.folder,
         trial.shop.folder / "Dockerfile",
-        tag=f"{trial.shop.repository}:again",
+        tag=f"{trial.shop.repository}:order-again",
         labels={REPOSITORY_LABEL: trial.shop.repository},
     )
     assert isinstance(finished, BuildFinished)
@@ -72,14 +73,14 @@ def test_a_change_of_code_does_not_run_pip_again(engine: Engine, repository: str
     assert trial.shop.run(before, *listing) == trial.shop.run(after, *listing)
 
     install = "pip install --no-cache-dir -r requirements/prod.txt"
-    trial.write("app.py", "import idna  # changed\n")
+    trial.write("app.py", f"import idna  # {uuid.uuid4()}\n")
     assert rebuilt(trial, PIP) == {install: False}
     assert rebuilt(trial, text) == {install: True}
     # the naive way copies the one list that the command names, and does not build
     naive = text.replace("COPY constraints.txt ./\n", "").replace("requirements/base.txt ", "")
     trial.write("Dockerfile", naive)
     *_, finished = trial.shop.engine.build(
-        trial.shop.folder, trial.shop.folder / "Dockerfile", tag=f"{trial.shop.repository}:naive"
+        trial.shop.folder, trial.shop.folder / "Dockerfile", tag=f"{trial.shop.repository}:order-naive"
     )
     assert isinstance(finished, BuildFinished)
     assert finished.outcome is not Outcome.BUILT
@@ -88,14 +89,14 @@ def test_a_change_of_code_does_not_run_pip_again(engine: Engine, repository: str
 def test_uv_installs_the_project_in_a_short_step_of_its_own(
     engine: Engine, repository: str, tmp_path: Path
 ) -> None:
-    trial = Trial(engine, repository, tmp_path / "uv", UV, UV_FILES)
+    trial = Trial(engine, repository, tmp_path / "uv-order", UV, UV_FILES)
     lock(trial)
     before = trial.build()
     _, text = trial.propose(DependenciesFirst())
     after = trial.build(text)
     assert not trial.broken(before, after)
     assert trial.shop.run(after, "/app/.venv/bin/shop") == "3.10"
-    trial.write("src/shop/__init__.py", UV_FILES["src/shop/__init__.py"] + "# changed\n")
+    trial.write("src/shop/__init__.py", UV_FILES["src/shop/__init__.py"] + f"# {uuid.uuid4()}\n")
     again = rebuilt(trial, text)
     assert again["uv sync --no-install-project --frozen --no-cache"]
     assert not again["uv sync --frozen --no-cache"]

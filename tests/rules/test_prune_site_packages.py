@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import dockerfile as buildkit
@@ -237,3 +238,10 @@ def test_predicted_from_the_census_only() -> None:
     assert phase(view(BUILDER + FINAL, census=census())).predicted.image_bytes == -21_000_000
     elsewhere = census("/usr/local/lib/python3.12/site-packages")
     assert phase(view(BUILDER + FINAL, census=elsewhere)).predicted.image_bytes is None
+
+
+def test_bytecode_that_another_phase_takes_out_is_not_promised_twice() -> None:
+    compiled = replace(census(), legacy_bytecode_bytes={"/opt/venv": 9_000_000})
+    compiles = "RUN python -m compileall -b /opt/venv\n"
+    assert phase(view(BUILDER + compiles + FINAL, census=compiled)).predicted.image_bytes == -21_000_000
+    assert phase(view(BUILDER + FINAL, census=compiled)).predicted.image_bytes is None
