@@ -11,6 +11,7 @@ from phasewise.model.debian.apt import apt_commands, edited
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.layers import layer_bytes
+from phasewise.model.paths import within
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.environments import SYSTEM, environment_copies, installs
 from phasewise.model.repo import RepoView
@@ -183,16 +184,12 @@ def _homes(view: RepoView) -> list[_Home]:
 def _home_of(homes: list[_Home], root: str) -> tuple[_Home, str] | None:
     """The files' place, and `root` there; None where it is not certain."""
     for home in homes:
-        if _within(root, home.path) or _within(home.path, root):
+        if within(root, home.path) or within(home.path, root):
             return home, root
-    places = [home for home in homes if not _within(home.path, SYSTEM)]
-    if _within(root, SYSTEM) and len(places) == len(homes) == 1:
+    places = [home for home in homes if not within(home.path, SYSTEM)]
+    if within(root, SYSTEM) and len(places) == len(homes) == 1:
         return places[0], places[0].path + root.removeprefix(SYSTEM)
     return None
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def _package_move(

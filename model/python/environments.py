@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from posixpath import dirname, join
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
 
 SYSTEM = "/usr/local"
@@ -64,14 +65,10 @@ def _carried(dockerfile: Dockerfile, copy: Instruction, source: Stage) -> Iterat
         expanded = dockerfile.expand(word.value, copy)
         wanted = join("/", expanded or word.value).rstrip("/") or "/"
         for environment in environments:
-            if _within(environment, wanted):
+            if within(environment, wanted):
                 yield environment
-            elif _within(wanted, environment) and not wanted.endswith("/bin"):
+            elif within(wanted, environment) and not wanted.endswith("/bin"):
                 yield wanted
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def _installs_in(dockerfile: Dockerfile, instruction: Instruction) -> Iterator[Install]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from phasewise.model.debian.apt import edited, is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction
+from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.recursion import USER_TOOLS, Recursive, destination, recursive_changes, within
+from phasewise.model.stages.recursion import USER_TOOLS, Recursive, destination, recursive_changes
 from phasewise.model.stages.written_files import made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from posixpath import join, normpath
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
 
 USER_TOOLS = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"})
@@ -99,11 +100,6 @@ def absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> str
     if expanded is None or re.search(r"[*?\[`]|\$\(", expanded):
         return None
     return normpath(join(dockerfile.workdir(instruction), expanded))
-
-
-def within(path: str, directory: str) -> bool:
-    """Whether an absolute path is the directory or lies below it."""
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def destination(dockerfile: Dockerfile, copy: Instruction) -> str | None:

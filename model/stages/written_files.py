@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 
 from phasewise.model.debian.apt import is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.paths import within
 from phasewise.model.python.environments import installs
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.recursion import USER_TOOLS, Recursive, absolute, within
+from phasewise.model.stages.recursion import USER_TOOLS, Recursive, absolute
 
 _QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | USER_TOOLS
 _BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})

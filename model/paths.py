@@ -1,0 +1,8 @@
+"""Questions about absolute paths inside an image."""
+
+from __future__ import annotations
+
+
+def within(path: str, directory: str) -> bool:
+    """Whether an absolute path is the directory or lies below it."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
