@@ -18,6 +18,15 @@ class Risk(StrEnum):
     ASK = "ask"
     """Changes what the image can do: off until the user says yes."""
 
+    @property
+    def meaning(self) -> str:
+        """What the word says, as half a sentence for the user."""
+        return {
+            Risk.SAFE: "behaviour stays the same by construction",
+            Risk.CHECK: "only the checks can tell whether behaviour stays the same",
+            Risk.ASK: "changes what the image can do; it is applied only when you say so",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:

@@ -11,15 +11,7 @@ from phasewise.model.phase import Declined, Evidence, Phase, Provenance, Risk
 from phasewise.model.status import Row
 from phasewise.tui import text
 
-_RISKS = {
-    Risk.SAFE: ("safe", "$text-success", "behaviour stays the same by construction"),
-    Risk.CHECK: ("check", "$text-warning", "only the checks can tell whether behaviour stays the same"),
-    Risk.ASK: (
-        "ask",
-        "bold $text-warning",
-        "changes what the image can do; it is applied only when you say so",
-    ),
-}
+_RISKS = {Risk.SAFE: "$text-success", Risk.CHECK: "$text-warning", Risk.ASK: "bold $text-warning"}
 _LABEL_CELLS = 9
 
 
@@ -35,8 +27,8 @@ def lines(row: Row, cells: int) -> list[Content]:
     for paragraph in phase.why.split("\n\n"):
         result += [*text.wrapped(text.plain(" ".join(paragraph.split())), cells), Content("")]
     result += _since(phase, cells)
-    word, style, meaning = _RISKS[phase.risk]
-    result += _labelled("Risk", text.own((word, style), (f"  {meaning}", "dim")), cells)
+    risk = text.own((str(phase.risk), _RISKS[phase.risk]), (f"  {phase.risk.meaning}", "dim"))
+    result += _labelled("Risk", risk, cells)
     result += _labelled("Costs", text.plain(phase.costs), cells) if phase.costs else []
     result += _labelled("Needs", text.plain(", ".join(phase.needs) or "none"), cells)
     result += _labelled("Excludes", text.plain(", ".join(phase.excludes) or "none"), cells)
