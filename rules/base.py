@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from phasewise.model.census import Census
 from phasewise.model.phase import Declined, Phase, Risk
-from phasewise.model.repo import BuildReference, RepoView
+from phasewise.model.repo import BuildReference, RepoView, Target
 
 Picks = Mapping[str, frozenset[str]]
 """What the user picked: option ids by choice id; empty where they left the default."""
@@ -32,6 +32,11 @@ class Example:
     title: str = ""
     builds: tuple[BuildReference, ...] = ()
     census: Census | None = None
+
+    def view(self) -> RepoView:
+        """The small repository as a rule receives it, with `before` as its Dockerfile."""
+        files = {**self.files, "Dockerfile": self.before}
+        return RepoView(Target("Dockerfile"), files, frozenset(files), builds=self.builds, census=self.census)
 
 
 class Rule(ABC):

@@ -4,7 +4,6 @@ import pytest
 
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
 from phasewise.rules.base import Example, Rule
 from phasewise.rules.discovery import all_rules
 
@@ -14,16 +13,9 @@ SILENT = [
 ]
 
 
-def view_of(example: Example) -> RepoView:
-    files = {**example.files, "Dockerfile": example.before}
-    return RepoView(
-        Target("Dockerfile"), files, frozenset(files), builds=example.builds, census=example.census
-    )
-
-
 @pytest.mark.parametrize(("rule", "example"), FIRES)
 def test_fires(rule: Rule, example: Example) -> None:
-    phase = rule.propose(view_of(example), example.picks)
+    phase = rule.propose(example.view(), example.picks)
     assert isinstance(phase, Phase), phase
     after = {edit.path: edit.after for edit in phase.edits}
     if example.after is not None:
@@ -34,7 +26,7 @@ def test_fires(rule: Rule, example: Example) -> None:
 
 @pytest.mark.parametrize(("rule", "example"), FIRES)
 def test_result_parses_and_is_final(rule: Rule, example: Example) -> None:
-    view = view_of(example)
+    view = example.view()
     phase = rule.propose(view, example.picks)
     assert isinstance(phase, Phase)
     after = view.with_edits(phase.edits)
@@ -44,7 +36,7 @@ def test_result_parses_and_is_final(rule: Rule, example: Example) -> None:
 
 @pytest.mark.parametrize(("rule", "example"), FIRES)
 def test_shows_evidence_and_reason(rule: Rule, example: Example) -> None:
-    phase = rule.propose(view_of(example), example.picks)
+    phase = rule.propose(example.view(), example.picks)
     assert isinstance(phase, Phase)
     assert phase.evidence
     assert phase.why
@@ -53,7 +45,7 @@ def test_shows_evidence_and_reason(rule: Rule, example: Example) -> None:
 
 @pytest.mark.parametrize(("rule", "example"), SILENT)
 def test_stays_silent(rule: Rule, example: Example) -> None:
-    answer = rule.propose(view_of(example), example.picks)
+    answer = rule.propose(example.view(), example.picks)
     assert isinstance(answer, Declined)
     assert answer.reason
 
