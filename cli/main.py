@@ -223,6 +223,23 @@ def report(repo: Path, format: str, dockerfile: str | None, stage: str | None) -
 
 
 @cli.command()
+@click.argument("rule", required=False)
+def docs(rule: str | None) -> None:
+    """Prints the page of RULE as Markdown: what it changes, why, and when it stays silent. Without RULE, the list."""
+    from phasewise.migration.planning import rule_of
+    from phasewise.rules.discovery import all_rules
+    from phasewise.rules.page import contents, page
+
+    if rule is None:
+        click.echo(contents(all_rules()), nl=False)
+        return
+    found = rule_of(rule, all_rules())
+    if found is None:
+        raise Usage(f"there is no phase {rule}", "phasewise docs lists them")
+    click.echo(page(found), nl=False)
+
+
+@cli.command()
 @repository_argument
 def clean(repo: Path) -> None:
     """Removes the images that phasewise built for REPO, and nothing else.

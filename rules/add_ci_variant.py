@@ -73,6 +73,8 @@ class AddCiVariant(Rule):
     packages, by the census of the baseline's image. Picked are those that the application and its tests
     start without: frameworks that nothing imports at the start, other packages when their import stands in
     a function, under an `if` or in a `try`. Builds that deploy stay as they are.
+
+    hadolint and BuildKit's checks look at one Dockerfile at a time and have no rule for it.
     """
 
     title = "Build a lighter image for tests and scans"

@@ -45,6 +45,8 @@ class StripSymbols(Rule):
     all four: libraries in `*.libs/` were rewritten by patchelf and lose their page alignment. So this strips
     file by file, leaves `*.libs/` alone, checks every segment, and keeps the original where in doubt. It runs
     in the stage that is copied from: in a later layer it would add bytes.
+
+    hadolint and BuildKit's checks do not look into files and have no rule for it.
     """
 
     title = "Strip symbols where it is safe"
