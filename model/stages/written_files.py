@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from phasewise.model.debian.apt import is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.paths import within
+from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import installs
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.recursion import USER_TOOLS, Recursive, absolute
@@ -74,9 +74,7 @@ def _may_write(dockerfile: Dockerfile, instruction: Instruction, command: Comman
     if command.name in _BY_ARGUMENT:
         words = _operands(command)
         named = [absolute(dockerfile, instruction, word) for word in words]
-        return any(
-            where is not None and (within(where, path) or within(path, where)) for where in named
-        ) and (command.name != "rm")
+        return any(where is not None and overlap(where, path) for where in named) and (command.name != "rm")
     return True
 
 
