@@ -17,6 +17,7 @@ from phasewise.model.shell import Script
 
 
 def is_cache(root: str) -> bool:
+    """Whether a path is where tools keep what they can fetch or write again."""
     return (
         root.startswith(("/var/lib/apt", "/var/cache", "/var/log", "/tmp", "/var/tmp")) or "/.cache" in root
     )

@@ -14,7 +14,7 @@ from phasewise.model.cleaning.move import Move
 from phasewise.model.debian.apt import edited
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
-from phasewise.model.paths import within
+from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import SYSTEM, environment_copies, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
@@ -213,6 +213,7 @@ def _reason(
 
 
 def trap(each: Cleaning) -> str:
+    """What the command would do that its author did not mean; empty where nothing."""
     told = []
     if each.misbinds:
         told.append(
