@@ -1,0 +1,79 @@
+"""Cache mounts for real: the second build downloads nothing, the image is the same, and the caches hold something."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from before_and_after import Trial
+
+from phasewise.migration.events import BuildFinished, LogLine
+from phasewise.migration.images import REPOSITORY_LABEL, Engine
+from phasewise.model.measurement import Outcome
+from phasewise.rules.cache_mounts import CacheMounts
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = r"""FROM python:3.12-slim
+ARG WHEN
+ENV PIP_NO_CACHE_DIR=1
+RUN : $WHEN; apt-get update \
+    && apt-get install -y --no-install-recommends libyaml-0-2 \
+    && rm -rf /var/lib/apt/lists/*
+RUN useradd --uid 1001 --create-home app
+USER app
+ENV PATH=/home/app/.local/bin:$PATH
+RUN : $WHEN; pip install --user --no-cache-dir --disable-pip-version-check idna==3.10 docopt==0.6.2
+CMD ["python", "-c", "import idna, docopt"]
+"""
+NAIVE = DOCKERFILE.replace(
+    "RUN : $WHEN; apt", "RUN --mount=type=cache,target=/var/cache/apt : $WHEN; apt"
+).replace("RUN : $WHEN; pip", "RUN --mount=type=cache,target=/home/app/.cache/pip : $WHEN; pip")
+
+
+def log(trial: Trial, text: str, namespace: str, when: str) -> str:
+    """What the steps print in a build whose mounts nobody else uses; another `when` runs them again."""
+    trial.write("Dockerfile", text)
+    *events, finished = trial.shop.engine.build(
+        trial.shop.folder,
+        trial.shop.folder / "Dockerfile",
+        tag=f"{trial.shop.repository}:mounts-cached",
+        labels={REPOSITORY_LABEL: trial.shop.repository},
+        arguments={"BUILDKIT_CACHE_MOUNT_NS": namespace, "WHEN": namespace + when},
+    )
+    assert isinstance(finished, BuildFinished)
+    assert finished.outcome is Outcome.BUILT, finished.error
+    return "\n".join(event.text for event in events if isinstance(event, LogLine))
+
+
+def test_a_second_build_finds_what_the_first_one_downloaded(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    trial = Trial(engine, repository, tmp_path / "mounts", DOCKERFILE, {"x": ""})
+    before = trial.build()
+    _, text = trial.propose(CacheMounts())
+    namespace = uuid.uuid4().hex
+    first = log(trial, text, namespace, "first")
+    again = log(trial, text, namespace, "again")
+    assert "Building wheel for docopt" in first
+    assert "Building wheel for docopt" not in again
+    assert "Need to get 0 B" in again
+    assert "Need to get 0 B" not in first
+
+    after = trial.build(text)
+    assert not trial.broken(before, after)
+    assert abs(after.bytes - before.bytes) < 1_000_000
+    left = (
+        "find /home/app/.cache /var/lib/apt/lists /var/cache/apt -type f 2>/dev/null | grep -v pkgcache; true"
+    )
+    assert trial.shop.run(after, "sh", "-c", left, user="0") == ""
+
+    trial.shop.run(after, "sh", "-c", "mkdir -p ~/.cache/x", user="app")
+
+    # The naive way: root owns pip's cache, docker-clean and --no-cache-dir are still there.
+    namespace = uuid.uuid4().hex
+    log(trial, NAIVE, namespace, "first")
+    naive = log(trial, NAIVE, namespace, "again")
+    assert "Building wheel for docopt" in naive
+    assert "Need to get 0 B" not in naive

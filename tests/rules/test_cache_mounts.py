@@ -1,0 +1,194 @@
+"""Cache mounts: who owns them, what must not empty them, and what stays as it was."""
+
+from __future__ import annotations
+
+import dockerfile as buildkit
+import pytest
+
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import RepoView, Target
+from phasewise.rules.cache_mounts import CacheMounts
+
+RULE = CacheMounts()
+BASE = "FROM python:3.12-slim\n"
+PIP = "RUN --mount=type=cache,target=/root/.cache/pip \\\n    pip install idna"
+APT = (
+    "RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \\\n"
+    "    --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \\\n    "
+)
+CLEAN = "rm -f /etc/apt/apt.conf.d/docker-clean"
+
+
+def view(text: str, files: dict[str, str] | None = None) -> RepoView:
+    texts = {**(files or {}), "Dockerfile": text}
+    return RepoView(Target("Dockerfile"), texts, frozenset(texts))
+
+
+def phase(text: str, files: dict[str, str] | None = None) -> Phase:
+    seen = view(text, files)
+    answer = RULE.propose(seen, {})
+    assert isinstance(answer, Phase), answer
+    assert isinstance(RULE.propose(seen.with_edits(answer.edits), {}), Declined)
+    return answer
+
+
+def after(text: str, files: dict[str, str] | None = None) -> str:
+    (edit,) = phase(text, files).edits
+    assert edit.after
+    assert buildkit.parse_string(edit.after)
+    return edit.after
+
+
+def reason(text: str) -> str:
+    answer = RULE.propose(view(text), {})
+    assert isinstance(answer, Declined), answer.diff()
+    return answer.reason
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "RUN pip install --no-cache-dir idna",
+        "RUN pip --version && pip install idna && rm -rf /root/.cache/pip",
+        "RUN pip install idna && rm -rf ~/.cache",
+        "RUN pip install idna && pip cache purge",
+        "RUN pip install idna; rm -rf /root/.cache/pip/* || true",
+    ],
+)
+def test_what_empties_or_switches_off_the_cache_goes(run: str) -> None:
+    result = after(f"{BASE}{run}\n")
+    assert "--mount=type=cache,target=/root/.cache/pip" in result
+    assert not {"--no-cache-dir", "rm", "purge"} & set(result.split())
+
+
+def test_what_else_is_cleaned_is_still_cleaned() -> None:
+    text = f"{BASE}RUN pip install idna && rm -rf /root/.cache/pip /tmp/* && rm -rf /usr/share/doc\n"
+    assert after(text) == f"{BASE}{PIP} && rm -rf /tmp/* && rm -rf /usr/share/doc\n"
+
+
+def test_removing_a_home_is_not_cleaning_a_cache() -> None:
+    assert "rm -rf /root/x" in after(f"{BASE}RUN pip install idna && rm -rf /root/x\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "mount"),
+    [
+        ("", "target=/root/.cache/pip "),
+        ("USER root\n", "target=/root/.cache/pip "),
+        ("ENV PIP_CACHE_DIR=/cache\n", "target=/cache "),
+        (
+            "RUN useradd -u 1500 app\nUSER app\n",
+            "target=/var/cache/pip,uid=1500,gid=1500 \\\n    PIP_CACHE_DIR=/var/cache/pip pip",
+        ),
+        ("ENV PIP_CACHE_DIR=/cache\nUSER 7:8\n", "target=/cache,uid=7,gid=7 \\\n    pip"),
+    ],
+)
+def test_the_cache_belongs_to_the_user_of_the_run(head: str, mount: str) -> None:
+    assert mount in after(f"{BASE}{head}RUN pip install idna\n")
+
+
+@pytest.mark.parametrize("head", ["USER app\n", "USER $WHO\n", "RUN useradd app\nUSER app\n"])
+def test_a_user_whose_id_is_not_known(head: str) -> None:
+    assert "not known" in reason(f"{BASE}{head}RUN pip install idna\n")
+
+
+def test_a_later_install_without_lists_of_its_own_keeps_apt_as_it_is() -> None:
+    text = f"{BASE}RUN apt-get update && apt-get install -y gcc\nRUN apt-get install -y git\n"
+    reason(text)
+    assert "apt" not in after(f"{text}RUN pip install idna\n").replace(text, "")
+
+
+def test_docker_clean_goes_once() -> None:
+    install = "apt-get update && apt-get install -y {} && rm -rf /var/lib/apt/lists/*\n"
+    text = f"{BASE.strip()} AS a\nRUN {install.format('gcc')}FROM a\nRUN {install.format('git')}"
+    result = after(text)
+    assert result.count("docker-clean") == 1
+    assert result.index("docker-clean") < result.index("FROM a")
+    assert result.count("--mount") == 4
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (
+            "set -eux; \\\n    apt-get update; \\\n    apt-get install -y git; \\\n    apt-get clean\n",
+            f"set -eux; \\\n    {CLEAN} \\\n    && apt-get update; \\\n    apt-get install -y git\n",
+        ),
+        (
+            "if ! apt-get update; then exit 1; fi; apt-get install -y git\n",
+            f"{CLEAN} \\\n    && if ! apt-get update; then exit 1; fi; apt-get install -y git\n",
+        ),
+        (
+            "apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /tmp/*\n",
+            f"{CLEAN} \\\n    && apt-get update && apt-get install -y git && rm -rf /tmp/*\n",
+        ),
+    ],
+)
+def test_apt(script: str, expected: str) -> None:
+    assert after(f"{BASE}RUN {script}") == f"{BASE}{APT}{expected}"
+
+
+def test_a_heredoc_with_tabs() -> None:
+    text = f"{BASE}RUN <<-EOF\n\tset -e\n\tapt-get update\n\tapt-get install -y git\n\tapt-get clean\n\tEOF\n"
+    assert after(text) == (
+        f"{BASE}{APT}<<-EOF\n\tset -e\n\t{CLEAN}\n\tapt-get update\n\tapt-get install -y git\n\tEOF\n"
+    )
+
+
+def test_line_endings() -> None:
+    text = f"{BASE}RUN apt-get update && apt-get install -y git\nRUN pip install idna\n"
+    assert after(text.replace("\n", "\r\n")) == after(text).replace("\n", "\r\n")
+
+
+def test_several_tools_in_one_run() -> None:
+    result = after(f"{BASE}RUN pip install --no-cache-dir uv && uv sync --no-cache --frozen\n")
+    assert result == (
+        f"{BASE}RUN --mount=type=cache,target=/root/.cache/pip \\\n"
+        "    --mount=type=cache,target=/root/.cache/uv \\\n    pip install uv && uv sync --frozen\n"
+    )
+
+
+def test_poetry_of_another_user_is_left_alone_since_its_environments_would_move() -> None:
+    reason(f"{BASE}USER 7\nRUN poetry install\n")
+
+
+def test_poetry_keeps_its_environments_in_the_image() -> None:
+    assert "target=/root/.cache/pypoetry " not in after(f"{BASE}RUN poetry install\n")
+
+
+def test_a_mount_that_is_there_is_used() -> None:
+    mounted = "RUN --mount=type=cache,target=/root/.cache"
+    assert (
+        after(f"{BASE}{mounted} pip install --no-cache-dir idna\n") == f"{BASE}{mounted} pip install idna\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        ({}, ""),
+        ({".github/workflows/x.yml": "uses: hadolint/hadolint-action@v3\n"}, "# hadolint ignore=DL3042\n"),
+        ({".pre-commit-config.yaml": "id: hadolint-docker\n"}, "# hadolint ignore=DL3042\n"),
+        ({".hadolint.yaml": "ignored:\n  - DL3042\n"}, ""),
+    ],
+)
+def test_hadolint_is_told_where_it_looks(files: dict[str, str], line: str) -> None:
+    assert after(f"{BASE}RUN pip install idna\n", files) == f"{BASE}{line}{PIP}\n"
+
+
+def test_nothing_is_predicted_and_the_price_of_apt_is_said() -> None:
+    found = phase(f"{BASE}RUN apt-get update && apt-get install -y git\n")
+    assert found.predicted.image_bytes is None
+    assert "apt-get" in found.costs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BASE}RUN --network=none pip install idna\n",
+        f'{BASE}SHELL ["pwsh", "-c"]\nRUN pip install idna\n',
+        f"{BASE.strip()} AS unused\nRUN pip install idna\n{BASE}",
+    ],
+)
+def test_left_alone(text: str) -> None:
+    reason(text)
