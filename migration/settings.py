@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phasewise.migration.errors import Usage
@@ -14,9 +14,11 @@ from phasewise.migration.verify import DeclaredCheck
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The declared checks; more may follow."""
+    """The declared checks, and the most that an image may take."""
 
     checks: tuple[DeclaredCheck, ...] = ()
+    size_budget_bytes: Mapping[str, int] = field(default_factory=dict)
+    """By Dockerfile, or `Dockerfile:stage`; what CI compares the image with."""
 
 
 def read_settings(repository: Repository, commit: str) -> Settings:
@@ -45,7 +47,12 @@ def _settings(path: str, table: object) -> Settings:
     checks = table.get("checks", []) if isinstance(table, dict) else []
     if not isinstance(checks, list):
         raise Usage(f"{path}: checks must be an array of tables, [[tool.phasewise.checks]]")
-    return Settings(tuple(_check(path, number, entry) for number, entry in enumerate(checks, 1)))
+    budgets = table.get("size_budget_bytes", {}) if isinstance(table, dict) else {}
+    if not isinstance(budgets, dict) or not all(
+        type(budget) is int and budget > 0 for budget in budgets.values()
+    ):
+        raise Usage(f'{path}: size_budget_bytes must be a table of bytes, "Dockerfile" = 400000000')
+    return Settings(tuple(_check(path, number, entry) for number, entry in enumerate(checks, 1)), budgets)
 
 
 def _check(path: str, number: int, entry: object) -> DeclaredCheck:
