@@ -14,8 +14,11 @@ def test_without_an_engine(tmp_path: Path, phasewise: Phasewise, no_engine: None
     assert " add_ci_variant: " in called.stdout
     sandbox = Sandbox(place)
     assert sandbox.git("branch", "--show-current").strip() == "phasewise-demo"
-    subjects = sandbox.git("log", "--format=%s", "-6").splitlines()
-    assert subjects[1] == f'Revert "{subjects[0]}"'
+    # The second phase was taken back, later ones planned again where they touch it, and it was applied anew.
+    again, *earlier = sandbox.git("log", "--format=%s").splitlines()
+    taken_back = earlier.index(f'Revert "{again}"')
+    assert again in earlier[taken_back:]
+    assert again not in earlier[:taken_back]
     status = phasewise("status", place, "--json").json
     assert {phase["state"] for phase in status["phases"]} == {"applied"}
     assert len(status["phases"]) >= 4
