@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from git import Repo
+from git_sandbox import Sandbox
 
 from phasewise.cli.demo.commit_file import parse_commit
 from phasewise.cli.demo.create import HEAD_BRANCH, create
@@ -115,3 +116,24 @@ def test_a_commit_file_can_remove_a_file() -> None:
 def test_a_commit_file_without_files_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one file"):
         parse_commit("author: A <a@x.example>\ndate: 2025-01-02\nbranch: main\n\nNothing\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("[user]\n\tuseConfigOnly = true\n", "demo@tidewatch.example"),
+        ("[user]\n\tname = Ada\n\temail = ada@example.org\n", "ada@example.org"),
+    ],
+)
+def test_commits_can_be_made_on_a_machine_without_an_identity(
+    config: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NAME", "EMAIL"):
+        for who in ("AUTHOR", "COMMITTER"):
+            monkeypatch.delenv(f"GIT_{who}_{name}", raising=False)
+    (tmp_path / "gitconfig").write_text(config)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    sandbox = Sandbox(create(tmp_path / "demo"))
+    sandbox.commit("the first of the user's own")
+    assert sandbox.git("log", "-1", "--format=%ae").strip() == expected

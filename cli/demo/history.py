@@ -11,6 +11,8 @@ from phasewise.cli.demo.commit_file import Commit
 def write_history(destination: Path, commits: Sequence[Commit], head: str) -> Path:
     """A repository with these commits, `head` checked out, at `destination`, which is returned resolved.
 
+    Where git has no identity to commit with, the repository gets one of its own.
+
     Raises FileExistsError where `destination` is a file or a folder that is not empty, FileNotFoundError
     without git, subprocess.CalledProcessError where git fails.
     """
@@ -20,7 +22,16 @@ def write_history(destination: Path, commits: Sequence[Commit], head: str) -> Pa
     _git(destination, "init", "--quiet", "--template=", f"--initial-branch={head}")
     _git(destination, "fast-import", "--quiet", stdin=_fast_import_stream(commits))
     _git(destination, "reset", "--quiet", "--hard")
+    if not _has_identity(destination):
+        _git(destination, "config", "user.name", "Phasewise Demo")
+        _git(destination, "config", "user.email", "demo@tidewatch.example")
     return destination.resolve()
+
+
+def _has_identity(folder: Path) -> bool:
+    """Whether git knows in whose name to commit there: on a new machine it does not."""
+    asked = subprocess.run(["git", "-C", str(folder), "var", "GIT_COMMITTER_IDENT"], capture_output=True)
+    return asked.returncode == 0
 
 
 def _fast_import_stream(commits: Sequence[Commit]) -> bytes:
