@@ -26,19 +26,27 @@ _INSTALLER_MODULES = ("pip", "setuptools", "wheel", "pkg_resources", "distutils"
 _PIP = re.compile(r"\bpip[\d.]*\b")
 _BUILDS = re.compile(r"\b(pip[\d.]*|uv|poetry|pdm|setup\.py|build|cython(ize)?|make|cmake)\b")
 _PIP_IN_CODE = re.compile(r"""['"]pip[\d.]*['"]""")
+_REMOVES_PIP = re.compile(r"\buninstall\b[^&|;]*\bpip\b|-packages/[{\w,]*\bpip\b")
+_OWN = "from importlib.metadata import distributions"
+_MORE_THAN_TESTS = re.compile(r"\.(a|h|hpp)\b|\binclude\b")
+_REMOVAL = re.compile(r"\b(pip[\d.]*\s+uninstall|rm)\b[^&|;\n]*")
 _PRUNES = re.compile(r"\btests?\b.*(\brm\b|-delete\b|rmtree)|(\brm\b|-delete\b|rmtree).*\btests?\b", re.S)
 _COMPILERS = frozenset({"gcc", "g++", "cc", "c++", "clang", "make"})
 
-_TESTS = r"""import re, shutil; \
+_READ = r"""import re; \
     from importlib.metadata import distributions; \
     from pathlib import Path; \
     sites = [*map(str, Path("{path}").glob("lib/python*/*-packages"))] or ["{path}"]; \
     installed = [*distributions(path=sites)]; \
     files = [file for each in installed for file in each.files or () if file.locate().exists()]; \
     code = [file for file in files if file.suffix == ".py" and not re.search("/tests?/", str(file))]; \
-    # What is imported, and by which package; tests that nothing but tests imports go.
+    # What is imported, and by which package.
     imports = {{(file.parts[0], name) for file in code for name in re.findall( \
-        r"(?m)^\s*(?:from|import)\s+([\w.]+(?:\s+import\s+tests\b)?)", file.locate().read_text("utf-8", "ignore"))}}; \
+        r"(?m)^\s*(?:from|import)\s+([\w.]+(?:\s+import\s+tests\b)?)", file.locate().read_text("utf-8", "ignore"))}}"""
+
+_TESTS = r"""; \
+    import shutil; \
+    # Tests that nothing but tests imports.
     used = {{re.sub(r"\s+import\s+", ".", name) if name[0] != "." else package \
         for package, name in imports if re.search(r"\btests?\b", name)}}; \
     tests = {{file.dist.locate_file(found[0]) for file in files if file.parts[0] not in used and \
@@ -62,10 +70,8 @@ _UNNEEDED = r"""; \
         setuptools="setuptools|pkg_resources|distutils").items() \
         if not any(re.match(rf"({{use}})\b", need) for need in needed)])"""
 
-_COMMENT = """\
-# Out with {what}, by each distribution's RECORD.
-# Tests that a package imports itself stay, and so do */testing and all dist-info.
-"""
+_COMMENT = "# Out with {what}, by each distribution's RECORD.\n"
+_KEPT = "# Tests that a package imports itself stay, and so do */testing and all dist-info.\n"
 
 
 class PruneSitePackages(Rule):
@@ -99,8 +105,9 @@ class PruneSitePackages(Rule):
                 "nothing (split_base_builder makes such a stage)"
             )
         copy = copies[0]
-        if any(_prunes(dockerfile, run, copy.path) for run in _runs(dockerfile, copy.source)):
-            return self.declined(f"the stage that is copied from prunes {copy.path} already")
+        if any(_OWN in _words(dockerfile, run) for run in _runs(dockerfile, copy.source)):
+            return self.declined("the stage that is copied from was pruned by RECORD already")
+        pruning = [run for run in _runs(dockerfile, copy.source) if _prunes(dockerfile, run, copy.path)]
         found = [
             each
             for each in installs(dockerfile, copy.source)
@@ -112,7 +119,9 @@ class PruneSitePackages(Rule):
             return self.declined(f"{use.path}:{use.line} imports tests of a package: {use.text.strip()}")
         if found[-1].instruction.stage != copy.source.index:
             return self.declined("the packages are installed in a stage that other stages build on")
-        parts = _Parts(view, copy, found[-1])
+        parts = _Parts(view, copy, found[-1], tests=not pruning)
+        if any(_MORE_THAN_TESTS.search(_words(dockerfile, run)) for run in pruning) or not parts.what:
+            return self.declined(f"the stage that is copied from prunes {copy.path} already")
         predicted = parts.predicted()
         if predicted.image_bytes is not None and -predicted.image_bytes < _WORTHWHILE_BYTES:
             return self.declined(f"less than 1 MB under {copy.path} would go")
@@ -139,8 +148,10 @@ class PruneSitePackages(Rule):
             after="FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n"
             "RUN /opt/venv/bin/pip install numpy\n\n"
             + _COMMENT.format(what="tests, headers, static libraries and unneeded installers")
+            + _KEPT
             + "RUN unneeded=$(/opt/venv/bin/python -c '"
-            + _TESTS.format(path="/opt/venv")
+            + _READ.format(path="/opt/venv")
+            + _TESTS.format()
             + _HEADERS
             + _UNNEEDED.format()
             + '\') \\\n    && echo "$unneeded" | xargs -r /opt/venv/bin/python -m pip uninstall --yes\n\n'
@@ -154,8 +165,10 @@ class PruneSitePackages(Rule):
             after="FROM python:3.12-slim AS builder\nENV PATH=/opt/venv/bin:$PATH\n"
             "RUN python -m venv /opt/venv\nRUN pip install numpy\n\n"
             + _COMMENT.format(what="tests")
+            + _KEPT
             + "RUN /opt/venv/bin/python -c '"
-            + _TESTS.format(path="/opt/venv")
+            + _READ.format(path="/opt/venv")
+            + _TESTS.format()
             + "'\n\nCOPY . .\nRUN pip install --no-deps .\n"
             "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n",
         ),
@@ -165,8 +178,10 @@ class PruneSitePackages(Rule):
             "FROM python:3.12\nCOPY --from=builder /install /usr/local\n",
             after="FROM python:3.12-slim AS builder\nRUN pip install --prefix=/install numpy\n\n"
             + _COMMENT.format(what="tests")
+            + _KEPT
             + "RUN python3 -c '"
-            + _TESTS.format(path="/install")
+            + _READ.format(path="/install")
+            + _TESTS.format()
             + "'\n\nFROM python:3.12\nCOPY --from=builder /install /usr/local\n",
         ),
     )
@@ -175,7 +190,7 @@ class PruneSitePackages(Rule):
         Example(
             "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n"
             "RUN /opt/venv/bin/pip install numpy && \\\n"
-            "    find /opt/venv -type d -name tests -prune -exec rm -rf {} +\n"
+            "    find /opt/venv -type d \\( -name tests -o -name include \\) -prune -exec rm -rf {} +\n"
             "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n",
             title="pruned already, where it counts",
         ),
@@ -202,28 +217,33 @@ class PruneSitePackages(Rule):
 class _Parts:
     """What may go in one environment, and the instruction that takes it out."""
 
-    def __init__(self, view: RepoView, copy: EnvironmentCopy, install: Install) -> None:
+    def __init__(self, view: RepoView, copy: EnvironmentCopy, install: Install, tests: bool) -> None:
         self.view, self.copy, self.install = view, copy, install
         self.path = install.environment
         self.made_by_venv = _has_own_pip(view.dockerfile, copy.source, self.path)
-        self.headers = not _has_compiler(view) and not _later(view, copy, install, _BUILDS)
+        self.tests = tests
+        self.headers = not _has_compiler(view) and not _builds_later(view, copy, install)
         self.installers = self.made_by_venv and not _calls_pip(view, copy, install)
+        self.what = self._what()
 
     def after(self) -> str:
         dockerfile = self.view.dockerfile
-        block = f"\n{_COMMENT.format(what=self._what())}{self._run()}\n"
+        comment = _COMMENT.format(what=self.what) + (_KEPT if self.tests else "")
+        block = f"\n{comment}{self._run()}\n"
         place = insert_after(dockerfile, self.install.instruction, block)
         if not dockerfile.text[place.span.end :].startswith(("\n", "\r\n")):
             place = insert_after(dockerfile, self.install.instruction, f"{block}\n")
         return apply_edits(dockerfile.text, [place])
 
     def why(self) -> str:
+        tests = "Folders called test or tests go only when they hold test_*.py and no module imports them. "
+        if not self.tests:
+            tests = "Tests are pruned there already. "
         return (
             f"Stage {self.copy.source.label} installs packages under {self.path}, and all of it is copied. "
-            f"{self._what().capitalize()} in it are never read by what runs. They are taken out there, before the "
+            f"{self.what.capitalize()} in it are never read by what runs. They are taken out there, before the "
             "copy: in a later layer they would be hidden, and stay in the image.\n\n"
-            "Folders called test or tests go only when they hold test_*.py and no module imports them. "
-            "No dist-info is touched, so versions and entry points are found as before."
+            f"{tests}No dist-info is touched, so versions and entry points are found as before."
         )
 
     def costs(self) -> str:
@@ -242,7 +262,7 @@ class _Parts:
             return Prediction(
                 None, "the baseline's tests have bytecode beside them, which an earlier phase takes out"
             )
-        gone = census.under(census.test_bytes, self.path)
+        gone = census.under(census.test_bytes, self.path) if self.tests else 0
         if self.headers:
             gone += census.under(census.static_library_bytes, self.path)
         if self.installers:
@@ -257,16 +277,17 @@ class _Parts:
         return any(each.legacy for each in compilations(dockerfile, dockerfile.needed_by(self.view.stage)))
 
     def _what(self, counted: bool = False) -> str:
-        parts = ["tests"]
+        parts = ["tests"] if self.tests else []
         if self.headers:
             parts += ["static libraries"] if counted else ["headers", "static libraries"]
         if self.installers:
             parts.append("unneeded installers")
-        return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+        return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
     def _run(self) -> str:
         python = f"{self.path}/bin/python" if self._is_environment() else "python3"
-        program = _TESTS.format(path=self.path) + (_HEADERS if self.headers else "")
+        program = _READ.format(path=self.path)
+        program += (_TESTS.format() if self.tests else "") + (_HEADERS if self.headers else "")
         if not self.installers:
             return f"RUN {python} -c '{program}'"
         return (
@@ -293,13 +314,16 @@ def _runs(dockerfile: Dockerfile, stage: Stage) -> list[Instruction]:
 
 def _prunes(dockerfile: Dockerfile, run: Instruction, path: str) -> bool:
     """Whether a RUN removes tests somewhere under `path`."""
-    if not _PRUNES.search(run.value) and not any(
-        _PRUNES.search(h.body.of(dockerfile.text)) for h in run.heredocs
-    ):
+    if not _PRUNES.search(_words(dockerfile, run)):
         return False
     script = Script.of(dockerfile, run)
     words = [w for command in (script.commands if script else ()) for w in command.argv]
     return any(path in word or "-packages" in word for word in _expanded(dockerfile, run, words))
+
+
+def _words(dockerfile: Dockerfile, run: Instruction) -> str:
+    """What the RUN executes, bodies of heredocs included."""
+    return "\n".join((run.value, *(heredoc.body.of(dockerfile.text) for heredoc in run.heredocs)))
 
 
 def _expanded(dockerfile: Dockerfile, run: Instruction, words: list[str] | tuple[str, ...]) -> list[str]:
@@ -327,8 +351,12 @@ def _has_compiler(view: RepoView) -> bool:
 
 
 def _calls_pip(view: RepoView, copy: EnvironmentCopy, install: Install) -> bool:
-    """Whether a later step of a stage with this environment, a container or the application's code needs pip."""
-    if _later(view, copy, install, _PIP):
+    """Whether a later step of a stage with this environment, a container or the application's code needs pip, or
+    a step removes it."""
+    runs = _runs(view.dockerfile, copy.source)
+    if any(_PIP.search(text) for text in _later(view, copy, install)) or any(
+        _REMOVES_PIP.search(_words(view.dockerfile, r)) for r in runs
+    ):
         return True
     if runtime_uses(view, {"pip", "pip3"}):
         return True
@@ -360,18 +388,23 @@ def _code(view: RepoView) -> list[str]:
     )
 
 
-def _later(view: RepoView, copy: EnvironmentCopy, install: Install, pattern: re.Pattern[str]) -> bool:
-    """Whether a RUN behind the install, in a stage that has the environment, speaks of `pattern`."""
+def _builds_later(view: RepoView, copy: EnvironmentCopy, install: Install) -> bool:
+    """Whether something may be compiled behind the install; removing an installer compiles nothing."""
+    return any(_BUILDS.search(_REMOVAL.sub("", text)) for text in _later(view, copy, install))
+
+
+def _later(view: RepoView, copy: EnvironmentCopy, install: Install) -> list[str]:
+    """What is run behind the install, in stages that have the environment."""
     dockerfile = view.dockerfile
     holders = {copy.source.index, copy.instruction.stage}
     for stage in dockerfile.stages:
         copied = [dockerfile.source_stage(each) for each in stage.instructions]
         if stage.base_stage in holders or any(one and one.index == copy.source.index for one in copied):
             holders.add(stage.index)
-    return any(
-        pattern.search(each.value + "".join(heredoc.body.of(dockerfile.text) for heredoc in each.heredocs))
+    return [
+        _words(dockerfile, each)
         for each in dockerfile.instructions
         if each.stage in holders
         and each.keyword == "RUN"
         and each.span.start > install.instruction.span.start
-    )
+    ]

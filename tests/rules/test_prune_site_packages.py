@@ -16,6 +16,7 @@ import pytest
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
+from phasewise.rules.effective_cleanup import EffectiveCleanup
 from phasewise.rules.prune_site_packages import PruneSitePackages
 
 RULE = PruneSitePackages()
@@ -26,6 +27,7 @@ RUN python -m venv /opt/venv
 COPY requirements.txt .
 RUN /opt/venv/bin/pip install -r requirements.txt
 """
+FINDS = f"RUN find {SITE} -name tests -exec rm -r {{}} +\n"
 FINAL = "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\nCOPY . .\n"
 
 
@@ -161,8 +163,8 @@ def test_pip_goes_otherwise_and_the_price_is_said() -> None:
         (BUILDER + FINAL, {"app.py": "from astropy.tests.helper import raises\n"}, "app.py:1"),
         ("FROM python:3.12-slim\nRUN pip install numpy\n", {}, "split_base_builder"),
         (f"# escape=`\n{BUILDER}{FINAL}", {}, "not known"),
-        (f"{BUILDER}RUN find {SITE} -name tests -exec rm -r {{}} +\n{FINAL}", {}, "already"),
-        (f"{BUILDER}RUN <<EOF\nfind {SITE} -name tests -exec rm -r {{}} +\nEOF\n{FINAL}", {}, "already"),
+        (f"{BUILDER}{FINDS}RUN /opt/venv/bin/pip install --no-deps .\n{FINAL}", {}, "already"),
+        (f"{BUILDER}RUN find {SITE} -name tests -o -name '*.a' -exec rm -r {{}} +\n{FINAL}", {}, "already"),
     ],
 )
 def test_declines(text: str, files: dict[str, str], because: str) -> None:
@@ -172,6 +174,44 @@ def test_declines(text: str, files: dict[str, str], because: str) -> None:
 def test_a_clean_up_where_nothing_is_does_not_count() -> None:
     text = BUILDER + FINAL + "RUN find /usr/local -name tests -exec rm -rf {} + || true\n"
     assert "shutil.rmtree" in after(view(text))
+
+
+@pytest.mark.parametrize("finds", [FINDS, f"RUN <<EOF\n{FINDS[4:]}EOF\n"])
+def test_where_tests_are_pruned_already_the_rest_is(finds: str, environment: Path) -> None:
+    text = after(view(BUILDER + finds + FINAL))
+    assert run_program(text, environment).split() == ["pip", "wheel"]
+    assert there(environment, "plain/tests")
+    assert not there(environment, "native/include/n.h")
+    assert not re.search("tests", text.partition("import re;")[0].rpartition("# Out")[2])
+
+
+@pytest.mark.parametrize(
+    "more", [" && /opt/venv/bin/pip uninstall -y pip", " && rm -r /opt/venv/lib/python*/site-packages/pip"]
+)
+def test_an_installer_that_is_removed_already_is_not_called(more: str) -> None:
+    text = after(view(f"{BUILDER.rstrip()}{more}\n{FINAL}"))
+    assert "xargs" not in text
+    assert "static libraries" in text
+
+
+def test_clean_up_that_is_moved_does_not_keep_the_rest_from_being_pruned() -> None:
+    late = (
+        "RUN find /opt/venv -type d -name tests -exec rm -rf {} +\n"
+        "RUN rm -rf /opt/venv/lib/python3.12/site-packages/{pip,setuptools,wheel}*\n"
+    )
+    start = view(BUILDER + FINAL + late)
+    for rules in ((EffectiveCleanup(), RULE), (RULE, EffectiveCleanup())):
+        seen = start
+        for rule in rules:
+            answer = rule.propose(seen, {})
+            assert isinstance(answer, Phase), answer
+            seen = seen.with_edits(answer.edits)
+        builder = seen.files["Dockerfile"].partition("\nFROM ")[0]
+        assert "static libraries" in builder
+        assert "find /opt/venv" in builder
+        # The second to remove pip would find none.
+        assert builder.count(" uninstall ") == 1, builder
+        assert not any(isinstance(rule.propose(seen, {}), Phase) for rule in rules)
 
 
 def test_own_tests_of_the_repository_are_not_a_package() -> None:
