@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dockerfile as buildkit
 import pytest
 
 from phasewise.model.census import Census, Layer
-from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.effective_cleanup import EffectiveCleanup
@@ -44,18 +42,6 @@ def reason(text: str) -> str:
 
 def one_stage(*lines: str) -> str:
     return "\n".join(["FROM python:3.12-slim", *lines, ""])
-
-
-@pytest.mark.parametrize("text", FIRES)
-def test_line_endings_are_kept(text: str) -> None:
-    assert after(text.replace("\n", "\r\n")) == after(text).replace("\n", "\r\n")
-
-
-@pytest.mark.parametrize("text", FIRES)
-def test_buildkit_reads_the_result_as_we_do(text: str) -> None:
-    result = after(text)
-    ours = [(i.keyword, i.line) for i in Dockerfile.parse(result).instructions]
-    assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(result)]
 
 
 @pytest.mark.parametrize(

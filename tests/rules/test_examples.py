@@ -1,5 +1,8 @@
 """Every rule's own examples: FIRES gives exactly the text it promises, SILENT gives none."""
 
+from dataclasses import replace
+
+import dockerfile as buildkit
 import pytest
 
 from phasewise.model.dockerfile import Dockerfile
@@ -30,8 +33,22 @@ def test_result_parses_and_is_final(rule: Rule, example: Example) -> None:
     phase = rule.propose(view, example.picks)
     assert isinstance(phase, Phase)
     after = view.with_edits(phase.edits)
-    assert Dockerfile.parse(after.files["Dockerfile"], "Dockerfile").stages
+    text = after.files["Dockerfile"]
+    ours = [(i.keyword, i.line) for i in Dockerfile.parse(text, "Dockerfile").instructions]
+    assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(text)]
     assert isinstance(rule.propose(after, {}), Declined)
+
+
+@pytest.mark.parametrize(("rule", "example"), FIRES)
+def test_line_endings_are_kept(rule: Rule, example: Example) -> None:
+    windows = replace(example, before=example.before.replace("\n", "\r\n"))
+    texts = []
+    for each in (windows, example):
+        view = each.view()
+        phase = rule.propose(view, each.picks)
+        assert isinstance(phase, Phase)
+        texts.append(view.with_edits(phase.edits).files["Dockerfile"])
+    assert texts[0] == texts[1].replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(("rule", "example"), FIRES)

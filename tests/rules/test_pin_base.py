@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dockerfile as buildkit
 import pytest
 
-from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.image_tags import ImageName
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.pin_base import PinBase
 
 RULE = PinBase()
-FIRES = [pytest.param(example.before, id=example.title) for example in RULE.FIRES]
 
 
 def view(text: str, *arguments: tuple[str, str]) -> RepoView:
@@ -38,18 +35,6 @@ def reason(text: str, *arguments: tuple[str, str]) -> str:
     answer = RULE.propose(view(text, *arguments), {})
     assert isinstance(answer, Declined), answer.diff()
     return answer.reason
-
-
-@pytest.mark.parametrize("text", FIRES)
-def test_line_endings_are_kept(text: str) -> None:
-    assert after(text.replace("\n", "\r\n")) == after(text).replace("\n", "\r\n")
-
-
-@pytest.mark.parametrize("text", FIRES)
-def test_buildkit_reads_the_result_as_we_do(text: str) -> None:
-    result = after(text)
-    ours = [(i.keyword, i.line) for i in Dockerfile.parse(result).instructions]
-    assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(result)]
 
 
 @pytest.mark.parametrize(

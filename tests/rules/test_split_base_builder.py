@@ -95,12 +95,6 @@ def test_cases(case: Path) -> None:
     assert ours == [(command.cmd.upper(), command.start_line) for command in buildkit.parse_string(text)]
 
 
-@pytest.mark.parametrize("text", [example.before for example in RULE.FIRES], ids=lambda text: str(hash(text)))
-def test_line_endings_are_kept(text: str) -> None:
-    windows = text.replace("\n", "\r\n")
-    assert after(view(windows)) == after(view(text)).replace("\n", "\r\n")
-
-
 class TestPackages:
     @pytest.mark.parametrize(
         ("image", "headers", "libraries"),
