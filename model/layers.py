@@ -1,8 +1,10 @@
-"""Which layer of a measured image a RUN wrote, and how large it is."""
+"""Which layers of a measured image a RUN wrote, and how large they are."""
 
 from __future__ import annotations
 
-from phasewise.model.census import Census
+from collections.abc import Iterable
+
+from phasewise.model.census import Census, Layer
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.shell import Script
 
@@ -15,16 +17,19 @@ def layer_bytes(census: Census | None, instruction: Instruction, script: Script 
     """
     if census is None:
         return None
-    wanted = [_flat(instruction.value)]
+    wanted = [instruction.value]
     if script and script.tree is not None:
-        wanted.append(_flat(script.source.value))
-    sizes = {
-        layer.size_bytes
-        for layer in census.layers
-        if any(f" {text} " in f" {_flat(layer.created_by)} " for text in wanted if text)
-    }
+        wanted.append(script.source.value)
+    sizes = {layer.size_bytes for layer in written_layers(census, wanted)}
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())
+def written_layers(census: Census, commands: Iterable[str]) -> list[Layer]:
+    """The layers of the baseline's image that one of `commands` wrote, however its words are spaced."""
+    wanted = [f" {command} " for command in map(flat, commands) if command]
+    return [layer for layer in census.layers if any(each in f" {flat(layer.created_by)} " for each in wanted)]
+
+
+def flat(command: str) -> str:
+    """A command on one line with one space between words, as the engine's history and a Dockerfile can be compared."""
+    return " ".join(command.split())

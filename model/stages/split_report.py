@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
 from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.layers import flat, written_layers
 from phasewise.model.phase import Prediction
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
@@ -87,11 +88,7 @@ def predicted(view: RepoView, split: Split) -> Prediction:
         leaves_with(split.sorting.moved, installed, split.sorting.stays) if split.sorting.worthwhile else ()
     )
     packages = sum(installed[package] for package in gone)
-    layers = [
-        layer.size_bytes
-        for layer in view.census.layers
-        if any(run in " ".join(layer.created_by.split()) for run in _runs_that_leave(view, split))
-    ]
+    layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
     said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)
     return Prediction(
@@ -110,9 +107,5 @@ def _runs_that_leave(view: RepoView, split: Split) -> set[str]:
     leaving += installer_runs(dockerfile, dockerfile.lineage(stage))
     after = Dockerfile.parse(split.text, dockerfile.path)
     final = after.lineage(after.stage(view.target.stage))
-    kept = {_flat(instruction.value) for ancestor in final for instruction in ancestor.instructions}
-    return {_flat(instruction.value) for instruction in leaving} - kept
-
-
-def _flat(value: str) -> str:
-    return " ".join(value.split())
+    kept = {flat(instruction.value) for ancestor in final for instruction in ancestor.instructions}
+    return {flat(instruction.value) for instruction in leaving} - kept
