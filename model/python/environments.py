@@ -119,7 +119,7 @@ def _environment(
     if (
         first.startswith("/")
         and dirname(first).endswith("/bin")
-        and not first.startswith(("/usr", "/bin", "/root/.local"))
+        and not first.startswith(("/usr", "/bin", "/root/.local/bin/"))
     ):
         return dirname(dirname(first))
     if words[0] == "uv-sync":
