@@ -86,6 +86,20 @@ def installs(view: RepoView) -> tuple[Install, ...]:
     )
 
 
+def options_of(install: Install) -> tuple[tuple[str, Span], ...]:
+    """The options of the command, without their values, each with the span of both; `-r` and `-e` among them."""
+    found = []
+    rest = iter(_arguments(install.command) or ())
+    for word in rest:
+        if not word.value.startswith("-"):
+            continue
+        name = word.value.partition("=")[0]
+        takes = word.value in ("-r", "-e", "--requirement", "--requirements", "--editable")
+        following = next(rest, None) if takes or _WITH_VALUE.fullmatch(word.value) else None
+        found.append((name, Span(word.span.start, (following or word).span.end)))
+    return tuple(found)
+
+
 def origin_of(view: RepoView, path: str, instruction: Instruction) -> Origin | None:
     """The file of the repository that stands at `path` of the image when the instruction runs.
 
