@@ -10,7 +10,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Word
 from phasewise.model.syntax.joined import Joined
 from phasewise.model.syntax.masking import Opener, openers
 from phasewise.model.syntax.pruning import Pruner
-from phasewise.model.syntax.shell_nodes import Chain, Compound, Negated, Role, Sequence, Simple, Tree
+from phasewise.model.syntax.shell_nodes import Chain, Compound, Kind, Negated, Role, Sequence, Simple, Tree
 from phasewise.model.syntax.shell_tree import Unsupported, parse
 from phasewise.model.text import Edit, Span
 
@@ -125,6 +125,15 @@ class Script:
     def place_after(self, offset: int) -> int:
         """Where in the file the text ends that ends at `offset` of what the shell reads."""
         return self.source.place(offset - 1) + 1
+
+    def certain(self, command: Command) -> bool:
+        """Whether the command runs in every build that gets through the script.
+
+        Not so in an if, a loop, a function, a pipeline, behind `||`, or behind a test and `&&`.
+        """
+        if self.tree is None:
+            return True
+        return any(self.source.span(s.start, s.stop) == command.span for s in _certain(self.tree))
 
     def _orphaned_bodies(self, edits: tuple[Edit, ...]) -> Iterator[Edit]:
         """The heredoc bodies whose `<<EOF` the edits take out."""
@@ -249,6 +258,31 @@ def _walk(tree: Tree, *, ignored: bool, condition: bool) -> Iterator[tuple[Simpl
         case _:
             for item in tree.items:
                 yield from _walk(item, ignored=ignored, condition=condition)
+
+
+def _certain(tree: Tree) -> Iterator[Simple]:
+    match tree:
+        case Simple():
+            yield tree
+        case Sequence():
+            for item in tree.items:
+                yield from _certain(item)
+        case Chain():
+            tested = False
+            for item, operator in zip(
+                tree.items, ("&&", *(operator.value for operator in tree.operators)), strict=True
+            ):
+                if operator == "&&" and not tested:
+                    yield from _certain(item)
+                tested = tested or (isinstance(item, Simple) and _is_test(item))
+        case Compound(kind=Kind.GROUP):
+            for part in tree.parts:
+                yield from _certain(part.body)
+
+
+def _is_test(simple: Simple) -> bool:
+    words = [word.value for word in simple.words[:2]]
+    return words[:1] in (["["], ["[["], ["test"]) or words == ["command", "-v"]
 
 
 def _is_true(tree: Tree) -> bool:

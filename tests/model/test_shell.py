@@ -154,6 +154,25 @@ def test_ignored_failures(run: str, ignored: list[str]) -> None:
     assert [c.name for c in found.commands if c.failure_ignored] == ignored
 
 
+@pytest.mark.parametrize(
+    ("run", "certain"),
+    [
+        ("RUN x a && x b; x c", "abc"),
+        ("RUN x a || x b && x c", "ac"),
+        ("RUN test -d /d && x a; x b", "b"),
+        ("RUN [ -n y ] && x a", ""),
+        ("RUN command -v d && x a", ""),
+        ("RUN if d; then x a; fi; { x b; }", "b"),
+        ("RUN for d in e; do x a; done; x b | x c", ""),
+        ('RUN ["x", "a"]', "a"),
+    ],
+)
+def test_what_runs_in_every_build(run: str, certain: str) -> None:
+    _, found = understood(run)
+    calls = [command for command in found.commands if command.name == "x"]
+    assert "".join(command.argv[1] for command in calls if found.certain(command)) == certain
+
+
 def test_conditions() -> None:
     _, found = understood("RUN if a && ! b; then c; elif d; then e; fi; while f; do g; done; { h; }")
     assert [c.name for c in found.commands if c.condition] == ["a", "b", "d", "f"]
