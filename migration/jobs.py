@@ -199,7 +199,7 @@ class Jobs:
         if before is None:
             return Finished(True, "it builds; the baseline was not checked, so there is nothing to compare")
         finished = Finished(True, "")
-        for event in trial.verify(commit, before, cancel):
+        for event in trial.verify(commit, before, cancel, self._survey.gone(commit)):
             if isinstance(event, Verified):
                 finished = sentences.checks(event, before)
             yield event

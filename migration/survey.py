@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from phasewise.migration import board, ledger, scan
+from phasewise.migration import board, ledger, removals, scan
 from phasewise.migration.choices import Choices
 from phasewise.migration.errors import Refused, Usage
 from phasewise.migration.git import Repository
@@ -121,6 +121,14 @@ class Survey:
         if known not in self._phases:
             self._phases[known] = self._read_back(entry)
         return self._phases[known]
+
+    def gone(self, commit: str) -> frozenset[str]:
+        """The checks that ask for packages which the phases up to `commit` take out on purpose."""
+        phases = {entry.commit: self.phase_of(entry) for entry in self.applied()}
+        removing = {at: phase.removes for at, phase in phases.items() if phase and phase.removes}
+        reached = {each.sha for each in self.repository.log(commit)} if removing else set()
+        names = {name for at, removed in removing.items() if at in reached for name in removed}
+        return removals.checks_of(self.census(), names) if names else frozenset()
 
     def before(self, commit: str) -> board.Record:
         """What was found out about the files that `commit` started from; empty where they were never measured."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from phasewise.migration import image_names, ledger
@@ -79,8 +79,13 @@ class Trial:
         census = take_census(self.engine, self.image(commit), cancel)
         ledger.record_census(self.repository, commit, self.target, census)
 
-    def verify(self, commit: str, before: Verification | None, cancel: Cancel) -> Iterator[Event]:
-        """Runs the checks on the image of `commit` and compares with `before`, the baseline's."""
+    def verify(
+        self, commit: str, before: Verification | None, cancel: Cancel, gone: Collection[str] = ()
+    ) -> Iterator[Event]:
+        """Runs the checks on the image of `commit` and compares with `before`, the baseline's.
+
+        `gone` are the checks that ask for what an applied phase took out.
+        """
         for event in verify(
             self.engine,
             self.image(commit),
@@ -88,6 +93,7 @@ class Trial:
             baseline=before,
             declared=read_settings(self.repository, commit).checks,
             owned_environment=_OWNED_ENVIRONMENT,
+            gone=gone,
             cancel=cancel,
         ):
             if isinstance(event, Verified):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from phasewise.migration import probe
+from phasewise.migration import probe, removals
 from phasewise.migration.checks.command_line import application, health_command, programs, start_command
 from phasewise.migration.checks.config import check_config
 from phasewise.migration.checks.declared import DeclaredCheck as DeclaredCheck
@@ -35,13 +35,15 @@ def verify(
     baseline: Verification | None = None,
     declared: Sequence[DeclaredCheck] = (),
     owned_environment: Collection[str] = (),
+    gone: Collection[str] = (),
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
     """Checks `image`, built from `commit`; yields CheckFinished for each check and Verified, without `broken`, last.
 
     With `baseline`, what its image was, could import and could find is expected here too. Without, this is
     the baseline: its configuration is recorded, and the rest stands for itself. `owned_environment` names
-    variables that a phase may change. What the image runs on is not asked for as such; only behaviour is.
+    variables that a phase may change, `gone` the checks that ask for packages which a phase took out.
+    What the image runs on is not asked for as such; only behaviour is.
 
     Raises:
         Cancelled: `cancel` was asked; all containers are gone.
@@ -53,8 +55,12 @@ def verify(
         engine, image, Baseline(baseline), tuple(declared), tuple(owned_environment), cancel
     ):
         if isinstance(event, CheckFinished):
+            event = CheckFinished(removals.allowed(event.result, gone))
             results.append(event.result)
         yield event
+    for missing in tuple(removals.unasked(baseline, results, gone)):
+        results.append(missing)
+        yield CheckFinished(missing)
     image_id = engine.inspect(image).id
     yield Verified(Verification(commit, image_id, datetime.now(UTC), tuple(results)))
 

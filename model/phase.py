@@ -151,6 +151,8 @@ class Phase:
     """Ids of phases that must be applied before this one."""
     excludes: tuple[str, ...] = ()
     """Ids of phases that make no sense beside this one."""
+    removes: tuple[str, ...] = ()
+    """Normalised names of the distributions that the image is meant to lack afterwards: no check asks for them."""
     costs: str = ""
     """The price of the phase that the user must see, a slower start for example."""
     costs_start_up: bool = False

@@ -280,6 +280,7 @@ class CpuWheels(Rule):
             edits=edits,
             evidence=tuple(view.evidence(path, line) for path, line in evidence),
             risk=self.risk,
+            removes=tuple(sorted(gone)),
             predicted=Prediction(
                 -total if found else None,
                 "nvidia packages and triton, by the census; the CPU build of torch itself is smaller, too: by "

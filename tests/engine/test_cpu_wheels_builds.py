@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 from engine_bench import Bench
 
+from phasewise.migration.events import Verified
 from phasewise.migration.images import Engine
+from phasewise.migration.removals import checks_of
+from phasewise.migration.verify import verify
+from phasewise.model.measurement import Verification
 from phasewise.model.python.torch_builds import CPU_INDEX
 from phasewise.rules.cpu_wheels import CpuWheels
 
@@ -68,6 +72,12 @@ def placed(dockerfile: str) -> str:
     return dockerfile.replace(FROM, here).replace(CPU_INDEX, "file:///indexes/cpu")
 
 
+def verified(bench: Bench, image: str, baseline: Verification | None, gone: frozenset[str]) -> Verification:
+    *_, last = verify(bench.engine, image, commit="c0ffee", baseline=baseline, gone=gone)
+    assert isinstance(last, Verified)
+    return last.verification
+
+
 def test_the_cpu_build_stays_where_the_naive_ways_take_or_keep_cuda(bench: Bench) -> None:
     pinned = DOCKERFILE.replace("requirements.txt .\n", "requirements.txt .\nRUN pip install torch==2.3.1\n")
     before = bench.build(placed(pinned))
@@ -82,6 +92,12 @@ def test_the_cpu_build_stays_where_the_naive_ways_take_or_keep_cuda(bench: Bench
     saved = bench.size(before) - bench.size(after)
     assert -phase.predicted.image_bytes > 2_000_000
     assert saved > -phase.predicted.image_bytes
+
+    gone = checks_of(bench.census(before), phase.removes)
+    baseline = verified(bench, before, None, frozenset())
+    assert verified(bench, after, baseline, gone).broken_since(baseline) == ()
+    missed = {each.id for each in verified(bench, after, baseline, frozenset()).broken_since(baseline)}
+    assert {"metadata:nvidia-cudnn-cu12", "import:nvidia_cudnn_cu12"} <= missed
 
     install = "RUN pip install --no-cache-dir -r requirements.txt\n"
     also = install.replace("install", f"install --extra-index-url {CPU_INDEX} torch")

@@ -1,0 +1,65 @@
+"""What a phase takes out on purpose is not missed; everything else is."""
+
+from test_verify_fake import ANSWERS, engine_with, printed, run
+
+from phasewise.migration.removals import allowed, checks_of, unasked
+from phasewise.model.census import Census, Distribution, Script
+from phasewise.model.measurement import CheckResult, Verdict, Verification
+
+CENSUS = Census(
+    image_bytes=1,
+    layers=(),
+    file_bytes=1,
+    distributions=(
+        Distribution("triton", "3", "/s", 1, imports=("triton", "shared")),
+        Distribution("numpy", "1", "/s", 1, imports=("numpy", "shared")),
+    ),
+    scripts=(
+        Script("/opt/venv/bin/proton", "/opt/venv/bin/python", "triton"),
+        Script("/bin/f2py", "", "numpy"),
+    ),
+)
+
+
+def test_only_what_belongs_to_nothing_else() -> None:
+    assert checks_of(CENSUS, {"triton"}) == {
+        "metadata:triton",
+        "elf:triton",
+        "libraries:triton",
+        "import:triton",
+        "scripts:proton",
+    }
+    assert checks_of(None, {"triton"}) == frozenset()
+
+
+def test_a_failure_of_something_else_stays_one() -> None:
+    gone = checks_of(CENSUS, {"triton"})
+    failed = CheckResult("import:numpy", "import numpy", Verdict.FAILED)
+    assert allowed(failed, gone) is failed
+    assert (
+        allowed(CheckResult("import:triton", "import triton", Verdict.FAILED), gone).verdict is Verdict.PASSED
+    )
+
+
+def test_verifying_passes_without_what_is_gone_and_fails_without_the_word() -> None:
+    package = {"version": "3", "error": "", "entry_points": []}
+    fine = {"error": "", "seconds": 0.1}
+    before = ANSWERS | {
+        "distributions": ANSWERS["distributions"] | {"triton": package},
+        "imports": ANSWERS["imports"] | {"triton": fine},
+    }
+    objects = {"triton": {"refused": [], "missing": []}}
+    baseline, results = run(engine_with(printed(before), printed(objects)))
+    assert "elf:triton" in results
+    after = ANSWERS | {
+        "distributions": ANSWERS["distributions"] | {"triton": package | {"error": "no metadata"}},
+        "imports": ANSWERS["imports"] | {"triton": fine | {"error": "No module named 'triton'"}},
+    }
+    verified, _ = run(engine_with(printed(after), printed({})), baseline=baseline)
+    missed = {each.id for each in verified.broken_since(baseline)}
+    assert missed == {"import:triton", "metadata:triton", "elf:triton", "libraries:triton"}
+    gone = checks_of(CENSUS, {"triton"})
+    verified, _ = run(engine_with(printed(after), printed({})), baseline=baseline, gone=gone)
+    assert verified.broken_since(baseline) == ()
+    assert not tuple(unasked(None, (), gone))
+    assert isinstance(verified, Verification)
