@@ -90,6 +90,7 @@ def _distribution(entry: Mapping[str, Any], markers: Mapping[str, str]) -> Distr
         size_bytes=entry["size_bytes"],
         imports=tuple(entry["imports"]),
         requires=required(entry["requires"], markers),
+        data=tuple(entry["data"]),
     )
 
 

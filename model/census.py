@@ -28,6 +28,9 @@ class Distribution:
     """Its top-level importable names."""
     requires: tuple[str, ...] = ()
     """Normalised names of what it requires in this environment."""
+    data: tuple[str, ...] = ()
+    """Where it has files beside its location and its commands, `/usr/local/share/jupyter`; manual pages,
+    headers and documents left out."""
 
 
 @dataclass(frozen=True, slots=True)

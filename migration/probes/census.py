@@ -15,6 +15,7 @@ from typing import Any
 
 from phasewise.migration.probes.elf import Elf, may_be_elf, read_elf
 from phasewise.migration.probes.environments import (
+    data_of,
     distributions_in,
     imports_of,
     is_site_folder,
@@ -171,6 +172,7 @@ def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]
             "size_bytes": sum(census.sizes.get(path, 0) for path in files) + bytecode.get((name, site), 0),
             "imports": imports_of(distribution),
             "requires": list(distribution.requires or ()),
+            "data": data_of(site, files & set(census.sizes)),
         }
         for name, site, distribution, files in found
     ]

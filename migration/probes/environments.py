@@ -11,6 +11,8 @@ _SIDE_SHOWS = {"test", "tests", "testing", "doc", "docs", "example", "examples",
 """Top-level folders that some projects install by mistake; nobody imports them."""
 
 _MODULE = re.compile(r"^([A-Za-z_]\w*)(\.py|(\.[\w-]+)*\.so|\.pyd)$")
+_NOT_READ = ("bin", "include", "man", "doc", "docs")
+_DOCUMENTS = re.compile(r"share/(man|doc|info)/")
 _SITE_FOLDERS = ("site-packages", "dist-packages")
 
 
@@ -87,3 +89,15 @@ def importable(files: Iterable[str]) -> list[str]:
 
 def _lies_in(name: tuple[str, ...], packages: set[tuple[str, ...]]) -> bool:
     return any(name[:length] in packages for length in range(1, len(name)))
+
+
+def data_of(site: str, files: Iterable[str]) -> list[str]:
+    """The directories or files, two levels below the environment, of `files` outside `site` and its commands."""
+    prefix = re.sub(r"/lib(64)?/.*$", "", site)
+    found = set()
+    for path in files:
+        if path.startswith(prefix + "/") and not path.startswith(site + "/"):
+            parts = path[len(prefix) + 1 :].split("/")
+            if parts[0] not in _NOT_READ and not _DOCUMENTS.match("/".join(parts)):
+                found.add("/".join([prefix, *parts[:2]]))
+    return sorted(found)

@@ -94,3 +94,18 @@ def test_hard_links_count_once(tmp_path: Path) -> None:
     (root / "one").write_bytes(b"x" * 10)
     (root / "two").hardlink_to(root / "one")
     assert take(str(root))["file_bytes"] == 10
+
+
+def test_files_beside_the_packages_are_found(tmp_path: Path) -> None:
+    files = {
+        "book/__init__.py": 1,
+        "../../../share/book/pages/one.txt": 1,
+        "../../../share/man/man1/book.1": 1,
+        "../../../etc/book.json": 1,
+        "../../../lib/libbook.so": 1,
+        "../../../bin/book": 1,
+        "../../../include/site/book.h": 1,
+    }
+    install(tmp_path, "book", files)
+    [found] = take(str(tmp_path))["distributions"]
+    assert found["data"] == ["/opt/venv/etc/book.json", "/opt/venv/lib/libbook.so", "/opt/venv/share/book"]
