@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from posixpath import dirname, join
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
@@ -113,7 +114,7 @@ def _environment(
     if explicit:
         return _absolute(dockerfile, instruction, explicit)
     if "--user" in words:
-        return join(variables.get("PYTHONUSERBASE") or join(variables.get("HOME", "/root"), ".local"))
+        return join(variables.get("PYTHONUSERBASE") or join(home(dockerfile, instruction), ".local"))
     interpreter = _option(words, "--python")
     first = dockerfile.expand(interpreter or command.argv[0], instruction) or command.argv[0]
     if (
@@ -159,11 +160,30 @@ def _made_environments(dockerfile: Dockerfile, until: Instruction) -> frozenset[
                 continue
             script = Script.of(dockerfile, instruction)
             for command in script.commands if script else ():
-                is_venv = "venv" in command.argv[:3] or command.name == "virtualenv"
-                operands = [word for word in command.argv[1:] if not word.startswith("-") and word != "venv"]
-                if is_venv and operands:
-                    made.add(_absolute(dockerfile, instruction, operands[-1]))
+                if path := made_environment(dockerfile, instruction, command):
+                    made.add(path)
     return frozenset(made)
+
+
+def made_environment(dockerfile: Dockerfile, instruction: Instruction, command: Command) -> str | None:
+    """Where `python -m venv`, `uv venv` or `virtualenv` makes an environment; None for another command."""
+    if "venv" not in command.argv[:3] and command.name != "virtualenv":
+        return None
+    operands = [
+        word
+        for before, word in pairwise(command.argv)
+        if not word.startswith("-") and word != "venv" and before not in ("--python", "-p", "--prompt")
+    ]
+    if not operands and command.argv[:2] == ("uv", "venv"):
+        operands = [".venv"]
+    return _absolute(dockerfile, instruction, operands[-1]) if operands else None
+
+
+def home(dockerfile: Dockerfile, instruction: Instruction) -> str:
+    """The home directory of whoever runs the instruction: HOME where it is set, else where Debian puts it."""
+    user = dockerfile.user(instruction).partition(":")[0]
+    usual = "/root" if user in ("", "root", "0") else f"/home/{user}"
+    return dockerfile.variables(instruction).get("HOME") or usual
 
 
 def _absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> str:

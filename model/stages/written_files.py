@@ -52,14 +52,15 @@ def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: 
         if script is None:
             return True
         for command in script.commands:
-            if command.span.start < change.command.span.start and _may_write(
+            if command.span.start < change.command.span.start and may_write(
                 dockerfile, instruction, command, path
             ):
                 return True
     return False
 
 
-def _may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
+def may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
+    """Whether the command may leave a file under `path`, by its name and arguments; redirects are not looked at."""
     if command.name in _QUIET or is_upkeep(command):
         return False
     if command.name in ("mkdir", "chown", "chmod"):
