@@ -1,0 +1,58 @@
+"""What two stages start from: the stages they share, and whether their Pythons are the same."""
+
+from __future__ import annotations
+
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.image_tags import ImageName
+
+
+def python_image(dockerfile: Dockerfile, stage: Stage) -> ImageName | None:
+    """The official Python image that the stage's lineage starts from; None for any other image."""
+    first = dockerfile.lineage(stage)[0]
+    image = ImageName.of(dockerfile.expand(first.base, first.instructions[0]) or "")
+    return image if image and image.repository.rpartition("/")[2] == "python" else None
+
+
+def python_version(dockerfile: Dockerfile, stage: Stage) -> str | None:
+    """`3.12`, as the tag of the official Python image says; None where it does not."""
+    image = python_image(dockerfile, stage)
+    return ".".join(image.version[:2]) if image and len(image.version) > 1 else None
+
+
+def same_python(dockerfile: Dockerfile, one: Stage, other: Stage) -> bool:
+    """Whether both stages have the same interpreter at the same place.
+
+    The official images have it in /usr/local, slim or not; Alpine's is linked against another C library.
+    """
+    if same_start(dockerfile, one, other):
+        return python_image(dockerfile, one) is not None
+    images = [python_image(dockerfile, stage) for stage in (one, other)]
+    versions = {python_version(dockerfile, stage) for stage in (one, other)}
+    platforms = {dockerfile.lineage(stage)[0].platform for stage in (one, other)}
+    alpine = {image is not None and any("alpine" in word for word in image.flavour) for image in images}
+    repositories = {image.repository if image else None for image in images}
+    return (
+        None not in versions
+        and None not in repositories
+        and all(len(each) == 1 for each in (versions, platforms, alpine, repositories))
+    )
+
+
+def same_start(dockerfile: Dockerfile, one: Stage, other: Stage) -> bool:
+    """Whether both start from one stage of the file, or from the same image for the same platform."""
+    first, second = (dockerfile.lineage(stage)[0] for stage in (one, other))
+    if first.index == second.index:
+        return True
+    images = [dockerfile.expand(stage.base, stage.instructions[0]) for stage in (first, second)]
+    return None not in images and images[0] == images[1] and first.platform == second.platform
+
+
+def own_steps(dockerfile: Dockerfile, stage: Stage, other: Stage) -> tuple[Instruction, ...]:
+    """The instructions of the stage and of what it inherits that `other` does not have as well, FROM left out."""
+    shared = {ancestor.index for ancestor in dockerfile.lineage(other)}
+    return tuple(
+        instruction
+        for ancestor in dockerfile.lineage(stage)
+        if ancestor.index not in shared
+        for instruction in ancestor.instructions[1:]
+    )

@@ -1,0 +1,343 @@
+"""Where the steps of a stage put what a later stage may need: environments, copied files, commands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from posixpath import join
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from phasewise.model.debian.apt import is_upkeep
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.paths import within
+from phasewise.model.python.console_scripts import names_distribution
+from phasewise.model.python.environments import SYSTEM, Install, home, installs, made_environment
+from phasewise.model.repo import RepoView
+from phasewise.model.shell import Command, Script
+from phasewise.model.stages.common_ground import python_version
+from phasewise.model.stages.recursion import absolute, destination
+from phasewise.model.stages.written_files import may_write
+
+_READS = re.compile(
+    r"|cd|export|unset|local|umask|exit|break|continue|return|shift|read|sleep|date|ls|head|tail|grep|cut|sort|uniq"
+    r"|wc|tr|awk|du|df|stat|readelf|ldd|file|which|command|type|printf|dirname|basename|uname|id|nproc|cat|strip"
+    r"|update-ca-certificates|locale-gen|dpkg|dpkg-query|apt-mark|apt-cache|expr|seq|compileall"
+)
+"""Commands that leave nothing behind, or only where Debian's packages do; redirects are looked at apart."""
+_ASKS = re.compile(
+    r"--version|-V|list|freeze|check|show|cache|config|debug|index|lock|export|env|version|uninstall|help"
+)
+"""What pip, uv and poetry are asked for that installs nothing."""
+_DATA = r"(jupyter|notebook|nb|ipy|intel-|mkl|tbb|daal|onedal|mxnet|bokeh|catboost|plotly|voila)[\w.-]*"
+"""Distributions that have files in share, etc or lib of the environment, not only in site-packages."""
+_FETCHES = frozenset({"curl", "wget", "tar", "unzip", "gunzip", "git"})
+_PROGRAM = re.compile(
+    r"(\s*(import|from)\s+(re|shutil|sys|os|site|sysconfig|platform|json|pathlib|importlib)\b[^\n;]*[;\n]?)+"
+)
+_WRITES = re.compile(
+    r"open\(|write|download|copy|move|mkdir|link_?to|rename|retrieve|save|system\(|run\(|exec"
+)
+_SMOKE_TEST = re.compile(r"\s*import [\w., ]+(;\s*(print|assert)\b[^;]*)*;?\s*")
+_MORE: frozenset[str] = frozenset()
+_TOOLS = frozenset({"uv", "pip", "setuptools", "wheel"})
+"""Packages that only install others and require none; of poetry's and pdm's a service may use some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What steps of a stage wrote under one directory."""
+
+    places: tuple[str, ...]
+    """The outermost directories and files, absolute."""
+    tools: Mapping[str, frozenset[str]]
+    """Those of them that hold nothing but tools that install others, with the tools' names (uv, poetry)."""
+
+
+class Unclear(Exception):
+    """What a step writes is not known; the message is a clause."""
+
+
+def written_under(view: RepoView, stage: Stage, steps: Sequence[Instruction], path: str) -> Written:
+    """What `steps`, instructions of `stage`, wrote under `path`; caches are left out, which nothing reads.
+
+    Raises:
+        Unclear: a step may write something there that is not known, or it is `path` itself that a step fills.
+    """
+    places: dict[str, list[frozenset[str]]] = {}
+    for step in steps:
+        for place, tools in _places(view, stage, step, path):
+            if within(place, path) or within(path, place):
+                places.setdefault(place, []).append(tools)
+    outermost = [
+        place for place in places if not any(other != place and within(place, other) for other in places)
+    ]
+    held = {
+        place: [names for other, each in places.items() if within(other, place) for names in each]
+        for place in outermost
+    }
+    only_tools = {place: frozenset().union(*each) for place, each in held.items() if all(each)}
+    return Written(tuple(sorted(outermost)), only_tools)
+
+
+def system_places(view: RepoView, stage: Stage) -> tuple[str, ...]:
+    """Where pip installs in the official Python image: packages, commands, and the data that some bring.
+
+    Data comes from the census of the baseline's image, where the packages' own records list it. Before there
+    is one, those are declined that are known to bring some.
+
+    Raises:
+        Unclear: the version of Python is not known, or the data is not.
+    """
+    version = python_version(view.dockerfile, stage)
+    if version is None:
+        raise Unclear(f"the version of Python in stage {stage.label} is not known")
+    if view.census is None and names_distribution(view, stage, _DATA):
+        raise Unclear(
+            "its packages have files beside site-packages; which, is known once the baseline is built"
+        )
+    site = f"{SYSTEM}/lib/python{version}/site-packages"
+    data = {
+        path
+        for found in (view.census.distributions if view.census else ())
+        if found.location == site
+        for path in found.data
+    }
+    return (f"{SYSTEM}/bin", site, *sorted(data))
+
+
+def _places(
+    view: RepoView, stage: Stage, step: Instruction, path: str
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """(place, the tools in it where there is nothing else) for what the step writes. Raises Unclear."""
+    dockerfile = view.dockerfile
+    if step.keyword in ("COPY", "ADD"):
+        where = destination(dockerfile, step)
+        if where is None or (within(path, where) and not _goes_beside(dockerfile, step, where, path)):
+            raise Unclear(f"line {step.line} copies files into {where or 'a place that is not known'}")
+        if within(where, path):
+            yield where, _MORE
+    elif step.keyword == "ONBUILD":
+        raise Unclear(f"line {step.line}: ONBUILD acts in another build")
+    elif step.keyword == "RUN":
+        script = Script.of(dockerfile, step)
+        if script is None:
+            raise Unclear(f"line {step.line}: what this RUN does cannot be read")
+        known = {
+            found.command.span: found for found in installs(dockerfile, stage) if found.instruction is step
+        }
+        for command in script.commands:
+            install = known.get(command.span)
+            if install:
+                yield from _installed(view, stage, install, path)
+            elif made := made_environment(dockerfile, step, command):
+                _check_interpreter(view, stage, step, command, path)
+                yield made, _MORE
+            elif command.argv[:3] == ("uv", "python", "install"):
+                yield _managed(dockerfile, step), _MORE
+            elif command.name == "mkdir":
+                yield from ((made, _MORE) for made in _made_inside(dockerfile, step, command, path))
+            elif _unclear(dockerfile, script, command, path):
+                line = dockerfile.line_of(command.span.start)
+                raise Unclear(f"line {line}: `{_brief(command)}` may write something under {path}")
+
+
+def _goes_beside(dockerfile: Dockerfile, step: Instruction, where: str, path: str) -> bool:
+    """Whether a COPY into a directory above `path` brings nothing below it: each name is another one."""
+    if where == path or any(character in step.value for character in "*?[$") or step.heredocs:
+        return False
+    *sources, _ = (word.value.rstrip("/") for word in dockerfile.words(step))
+    names = {source.rpartition("/")[2] for source in sources}
+    inside = path[len(where.rstrip("/")) + 1 :].split("/")[0]
+    return len(sources) > 0 and all("." in name.strip(".") for name in names) and inside not in names
+
+
+def _made_inside(dockerfile: Dockerfile, step: Instruction, command: Command, path: str) -> Iterator[str]:
+    """The directories under `path` that mkdir makes, `path` itself left out."""
+    for word in command.argv[1:]:
+        where = None if word.startswith("-") else absolute(dockerfile, step, word)
+        if where and where != path and within(where, path) and "/.cache" not in where:
+            yield where
+
+
+def _installed(
+    view: RepoView, stage: Stage, install: Install, path: str
+) -> Iterator[tuple[str, frozenset[str]]]:
+    command, step = install.command, install.instruction
+    if command.name in ("poetry", "pdm", "pipenv") and not _into_system(view.dockerfile, step):
+        raise Unclear(f"line {step.line}: where {command.name} puts its environment is not known")
+    if install.environment == SYSTEM:
+        if view.dockerfile.user(step).split(":")[0] not in ("", "root", "0"):
+            raise Unclear(f"line {step.line} installs as somebody else than root")
+        if within(path, SYSTEM) or within(SYSTEM, path):
+            yield from ((place, _MORE) for place in system_places(view, stage))
+        return
+    if command.name == "uv" and command.argv[1:2] == ("sync",):
+        _check_interpreter(view, stage, step, command, path)
+    yield install.environment, _installs_tools(command)
+
+
+def _installs_tools(command: Command) -> frozenset[str]:
+    """The names of what the command installs, where all of that are tools which install others."""
+    argv = command.argv
+    words = argv[argv.index("install") + 1 :] if "install" in argv else ("x",)
+    named = {re.split(r"[=<>!~\[;]", word)[0].lower() for word in words if not word.startswith("-")}
+    takes_files = any(word.startswith(("-r", "--requirement", "-e", "--editable")) for word in words)
+    return frozenset(named) if named <= _TOOLS and not takes_files else _MORE
+
+
+def _into_system(dockerfile: Dockerfile, step: Instruction) -> bool:
+    """Whether poetry is told to make no environment of its own."""
+    if dockerfile.variables(step).get("POETRY_VIRTUALENVS_CREATE", "").lower() in ("false", "0"):
+        return True
+    stage = dockerfile.stages[step.stage or 0]
+    texts = [i.value for one in dockerfile.lineage(stage) for i in one.instructions if i.span <= step.span]
+    return any(re.search(r"virtualenvs\.create\s+(false|0)\b", text) for text in texts)
+
+
+def _managed(dockerfile: Dockerfile, step: Instruction) -> str:
+    """Where uv puts the interpreters that it downloads."""
+    variables = dockerfile.variables(step)
+    return variables.get("UV_PYTHON_INSTALL_DIR") or join(home(dockerfile, step), ".local/share/uv/python")
+
+
+def _check_interpreter(view: RepoView, stage: Stage, step: Instruction, command: Command, path: str) -> None:
+    """Raises Unclear where uv may download an interpreter under `path`, which the environment then points to."""
+    if command.name != "uv" or not within(_managed(view.dockerfile, step), path):
+        return
+    variables = view.dockerfile.variables(step) | dict(command.assignments)
+    if variables.get("UV_PYTHON_DOWNLOADS", "").lower() in ("never", "0", "false", "manual"):
+        return
+    if variables.get("UV_PYTHON_PREFERENCE") in ("only-system", "system"):
+        return
+    version = python_version(view.dockerfile, stage)
+    asked = any(word.startswith(("--python", "-p", "--managed")) for word in command.argv) or any(
+        name in variables for name in ("UV_PYTHON", "UV_MANAGED_PYTHON", "UV_PYTHON_PREFERENCE")
+    )
+    if version is None or asked or not _project_takes(view, version):
+        raise Unclear(
+            f"line {step.line}: uv may put an interpreter under {path}, which the environment points to"
+        )
+
+
+def _project_takes(view: RepoView, version: str) -> bool:
+    """Whether the project is content with the image's Python, as .python-version and pyproject.toml say."""
+    wanted = view.files.get(view.context_path(".python-version"), "").strip()
+    if wanted and not f"{wanted}.".startswith(f"{version}."):
+        return False
+    try:
+        project = tomllib.loads(view.files.get(view.context_path("pyproject.toml"), ""))
+        written = str(project.get("project", {}).get("requires-python", ""))
+        return SpecifierSet(written).contains(f"{version}.99")
+    except (tomllib.TOMLDecodeError, InvalidSpecifier, AttributeError):
+        return False
+
+
+def _unclear(dockerfile: Dockerfile, script: Script, command: Command, path: str) -> bool:
+    """Whether the command may write anything under `path` that is not known."""
+    step = script.instruction
+    if _redirects(dockerfile, script, command, path):
+        return True
+    if _READS.fullmatch(command.name) or is_upkeep(command):
+        return False
+    argv = command.argv
+    if command.name in ("pip", "pip3", "uv", "poetry") and len(argv) > 1 and _ASKS.fullmatch(_verb(argv)):
+        return False
+    if command.name.startswith("python"):
+        return not _is_harmless(argv)
+    if command.name == "find":
+        return bool({"-exec", "-execdir", "-ok", "-fprint", "-fls"} & set(argv)) and not (
+            {"rm", "strip", "chmod", "chown", "echo"} & {word.rpartition("/")[2] for word in argv}
+        )
+    if command.name == "xargs":
+        plain = [word.rpartition("/")[2] for word in argv[1:] if not word.startswith("-")]
+        return not {"rm", "strip", "chmod", "chown", "pip", "python", "python3"} & set(plain)
+    if command.name == "sed":
+        return any(word.startswith(("-i", "--in-place")) for word in argv) and _names(
+            dockerfile, step, argv, path
+        )
+    if command.name in _FETCHES:
+        return (
+            (command.name == "git" and argv[1:2] not in (("clone",), ("--version",)))
+            or _names(dockerfile, step, argv, path)
+            or any(within(place, path) for place in _directories(dockerfile, script, command))
+        )
+    if command.name in ("cp", "mv", "ln", "install"):
+        return (
+            any("$" in word for word in argv)
+            or _names(dockerfile, step, argv, path)
+            or any(within(place, path) for place in _directories(dockerfile, script, command))
+        )
+    return may_write(dockerfile, step, command, path)
+
+
+def _verb(argv: tuple[str, ...]) -> str:
+    words = [word for word in argv[1:] if not word.startswith("-") and word not in ("pip", "self")]
+    return words[0] if words else argv[1]
+
+
+def _is_harmless(argv: tuple[str, ...]) -> bool:
+    """Whether a call of Python only reports, compiles, takes files away, or installs where packages are anyway."""
+    match argv[1:]:
+        case [flag, *_] if flag in ("--version", "-V", "-VV"):
+            return True
+        case ["-m", "pip", *rest] if rest:
+            return _ASKS.fullmatch(_verb(("pip", *rest))) is not None
+        case ["-m", "compileall" | "site" | "sysconfig" | "py_compile", *_]:
+            return True
+        case ["-m", "spacy", "download", *_]:
+            return True
+        case ["-c", program, *_]:
+            known = _PROGRAM.match(program) is not None and not re.search(
+                rf"(?m)^\s*(import|from)\s+(?!{_PROGRAM_MODULES})|;\s*(import|from)\s+(?!{_PROGRAM_MODULES})",
+                program,
+            )
+            return _SMOKE_TEST.fullmatch(program) is not None or (known and not _WRITES.search(program))
+    return False
+
+
+_PROGRAM_MODULES = r"(re|shutil|sys|os|site|sysconfig|platform|json|pathlib|importlib)\b"
+
+
+def _redirects(dockerfile: Dockerfile, script: Script, command: Command, path: str) -> bool:
+    """Whether a redirect of the command may write under `path`; a RUN that strips writes files back."""
+    strips = any(each.name == "strip" for each in script.commands)
+    for redirect in command.redirects:
+        match = re.match(r"[\d&]*>[>|]?\s*(?!&)(?P<target>.+)", redirect, re.S)
+        if not match:
+            continue
+        target = match["target"].strip("'\"")
+        where = absolute(dockerfile, script.instruction, target)
+        if where is None:
+            if not strips:
+                return True
+        elif within(where, path):
+            return True
+    return False
+
+
+def _names(dockerfile: Dockerfile, step: Instruction, argv: tuple[str, ...], path: str) -> bool:
+    """Whether any word names a place under `path` or above it, or one that is not known."""
+    for word in argv[1:]:
+        value = word.partition("=")[2] if word.startswith("--") else word
+        if "/" not in value or "://" in value or value.startswith(("-", "git@")):
+            continue
+        where = absolute(dockerfile, step, value)
+        if where is None or within(where, path) or within(path, where):
+            return True
+    return False
+
+
+def _directories(dockerfile: Dockerfile, script: Script, command: Command) -> Iterator[str]:
+    """The directories that the command may run in: WORKDIR, and where the script has gone to before."""
+    yield dockerfile.workdir(script.instruction)
+    for other in script.commands:
+        if other.name in ("cd", "pushd") and other.span < command.span:
+            yield absolute(dockerfile, script.instruction, (*other.argv, "~")[1]) or "/"
+
+
+def _brief(command: Command) -> str:
+    words = " ".join(command.argv)
+    return words if len(words) <= 40 else f"{words[:37]}..."
