@@ -1,6 +1,8 @@
 # Two commands do everything from nothing: `make demo` and `make test`.
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Builds wait for the network much of the time; a file's tests share their images and stay together.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: demo test check engine screenshots benchmark clean
 
@@ -8,14 +10,14 @@ demo: $(VENV)/installed engine      ## the main job on a sample repository, with
 	@$(BIN)/phasewise demo
 
 test: $(VENV)/installed engine      ## all tests; those that build are skipped, and counted, without an engine
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(VENV)/installed            ## format, lint, types, import contract, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing $(BIN)/mypy -p phasewise.model -p phasewise.rules -p phasewise.migration -p phasewise.tui -p phasewise.cli
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 engine:                             ## finds an engine or sets one up; without one the rest still runs
 	@.ci/engine || test $$? -eq 4
