@@ -34,7 +34,7 @@ def migrate(place: Path) -> int:
     Without an engine, everything that needs none is shown and the status is 0: the message says what is missing.
     """
     session = Session.open(place)
-    output.print_plans([(session.target, session.plan())])
+    output.print_plans([output.Planned(session.target, session.plan(), session.floor())])
     try:
         output.narrate(f"engine: {session.engine_label()}")
     except NoEngine as error:

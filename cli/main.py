@@ -12,6 +12,7 @@ from phasewise.cli import output
 from phasewise.cli.ending import VerbOrRepository, run, without_reader
 from phasewise.cli.options import (
     answer,
+    goal_bytes,
     json_option,
     repository_argument,
     repository_option,
@@ -51,17 +52,24 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--goal",
+    "goal",
+    metavar="SIZE",
+    callback=goal_bytes,
+    help="Say whether the image can get as small as that, as 500MB, and what would have to go.",
+)
 @target_options
 @json_option
 @repository_argument
-def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
-    """Prints the phases proposed for REPO, and what was declined."""
+def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, goal: int | None) -> None:
+    """Prints the phases proposed for REPO, what they leave as predicted, and what was declined."""
     session = _open(repo, dockerfile, stage)
     targets = session.targets if dockerfile is None and stage is None else (session.target,)
     plans = []
     for target in targets:
         session.select(target)
-        plans.append((target, session.plan()))
+        plans.append(output.Planned(target, session.plan(), session.floor(), goal))
     if as_json:
         output.data(output.plan_record(session, plans))
     else:

@@ -10,6 +10,7 @@ import click
 
 from phasewise.migration.errors import Usage
 from phasewise.model.measurement import Scenario
+from phasewise.model.units import bytes_of
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
@@ -50,6 +51,14 @@ def scenarios(text: str) -> tuple[Scenario, ...]:
         return tuple(Scenario(name.strip()) for name in text.split(","))
     except ValueError as error:
         raise Usage(str(error), f"there are: {', '.join(Scenario)}") from error
+
+
+def goal_bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """A size given as `500MB`, in bytes; for click's `callback`."""
+    try:
+        return None if text is None else bytes_of(text)
+    except ValueError as error:
+        raise click.BadParameter("a size is written 500MB or 1.5GB") from error
 
 
 def answer(session: Session, text: str) -> None:

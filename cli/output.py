@@ -6,8 +6,10 @@ import json
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from phasewise.migration import outlook
 from phasewise.migration.events import (
     BuildFinished,
     BuildStarted,
@@ -19,7 +21,13 @@ from phasewise.migration.events import (
     StepFinished,
     Verified,
 )
-from phasewise.migration.records import check_record, phase_record, status_record
+from phasewise.migration.records import (
+    check_record,
+    floor_record,
+    goal_record,
+    phase_record,
+    status_record,
+)
 from phasewise.migration.sentences import variant
 from phasewise.model.display import log_line, visible
 from phasewise.model.measurement import Measurement, Outcome, Verdict
@@ -30,6 +38,7 @@ from phasewise.model.units import duration, size, size_change
 if TYPE_CHECKING:
     # Names in annotations only: the terminal UI draws its first frame without git and the Dockerfile parser.
     from phasewise.migration.session import Session
+    from phasewise.model.floor import Floor, Goal
     from phasewise.model.repo import Target
 
 __all__ = ["data", "follow", "narrate", "status_record"]
@@ -109,27 +118,47 @@ def describe_measurement(measurement: Measurement) -> str:
     return f"{head}: {', '.join(parts)}"
 
 
-def plan_record(session: Session, plans: Sequence[tuple[Target, Plan]]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One target's plan, and how small it gets."""
+
+    target: Target
+    plan: Plan
+    floor: Floor | None
+    goal_bytes: int | None = None
+
+    @property
+    def goal(self) -> Goal | None:
+        """What the wanted size takes; None where none is wanted, or nothing is known."""
+        return self.floor.goal(self.goal_bytes) if self.floor and self.goal_bytes is not None else None
+
+
+def plan_record(session: Session, plans: Sequence[Planned]) -> dict[str, Any]:
     """The plan as the public JSON contract has it."""
     return {
         "repo": str(session.repository.root),
         "head": session.repository.head(),
         "targets": [
             {
-                "dockerfile": target.dockerfile,
-                "stage": target.stage,
-                "context": target.context,
-                "phases": [phase_record(phase) for phase in plan.phases],
-                "declined": [{"id": declined.id, "reason": declined.reason} for declined in plan.declined],
+                "dockerfile": each.target.dockerfile,
+                "stage": each.target.stage,
+                "context": each.target.context,
+                "phases": [phase_record(phase) for phase in each.plan.phases],
+                "declined": [
+                    {"id": declined.id, "reason": declined.reason} for declined in each.plan.declined
+                ],
+                "floor": floor_record(each.floor),
+                "goal": goal_record(each.goal),
             }
-            for target, plan in plans
+            for each in plans
         ],
     }
 
 
-def print_plans(plans: Sequence[tuple[Target, Plan]]) -> None:
-    """The plan for people: each phase with its reason, its evidence and its diff."""
-    for target, plan in plans:
+def print_plans(plans: Sequence[Planned]) -> None:
+    """The plan for people: each phase with its reason, its evidence and its diff; then what they leave."""
+    for each in plans:
+        target, plan = each.target, each.plan
         _out(f"{target.label}  (context {target.context})")
         for number, phase in enumerate(plan.phases, 1):
             predicted = phase.predicted.image_bytes
@@ -147,6 +176,17 @@ def print_plans(plans: Sequence[tuple[Target, Plan]]) -> None:
         for declined in plan.declined:
             _out(f"\n- {declined.id}: {declined.reason}")
         _out("")
+        for line in _outlook(each):
+            _out(line)
+
+
+def _outlook(planned: Planned) -> list[str]:
+    """The floor and the goal, a line each; that nothing is known where a goal is asked about too early."""
+    if planned.floor is None:
+        early = "Goal: whether it can be reached is known once the baseline is built (phasewise verify)."
+        return [early, ""] if planned.goal_bytes is not None else []
+    said = outlook.sentences(planned.floor) + (outlook.goal(planned.goal) if planned.goal else [])
+    return [*said, ""]
 
 
 def print_status(status: Status) -> None:
@@ -172,6 +212,9 @@ def print_status(status: Status) -> None:
             _out(f"      {result.explanation or result.title}")
     if now and now.image_bytes is not None and now is not start:
         _out(f"now {status.head[:12]}  {size(now.image_bytes)} measured")
+    if status.floor:
+        for line in outlook.sentences(status.floor):
+            _out(line)
 
 
 def print_measurements(measurements: Sequence[Measurement]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phasewise.model.measurement import CheckResult, Measurement, Verdict, Verification
 from phasewise.model.phase import Evidence, Phase
 from phasewise.model.status import Row, Status
+
+if TYPE_CHECKING:
+    # Names in annotations only: the terminal UI draws its first frame without the Dockerfile parser.
+    from phasewise.model.floor import Floor, Goal
+    from phasewise.model.needed import Package
 
 
 def status_record(status: Status) -> dict[str, Any]:
@@ -25,6 +30,7 @@ def status_record(status: Status) -> dict[str, Any]:
         "phases": [_row_record(row) for row in status.rows],
         "declined": [{"id": declined.id, "reason": declined.reason} for declined in status.declined],
         "refusal": status.refusal,
+        "floor": floor_record(status.floor),
     }
 
 
@@ -59,6 +65,35 @@ def phase_record(phase: Phase) -> dict[str, Any]:
             }
             for choice in phase.choices
         ],
+    }
+
+
+def floor_record(floor: Floor | None) -> dict[str, Any] | None:
+    """What the plan is predicted to leave, and what no phase removes; all predicted but `now_bytes`."""
+    if floor is None:
+        return None
+    return {
+        "now_bytes": floor.now_bytes,
+        "planned_bytes": floor.planned_bytes,
+        "image_bytes": floor.image_bytes,
+        "base_bytes": floor.base_bytes,
+        "application_bytes": floor.application_bytes,
+        "packages": [_package_record(package) for package in floor.packages],
+        "with": [{"id": asking.id, "image_bytes": asking.image_bytes} for asking in floor.asking],
+    }
+
+
+def goal_record(goal: Goal | None) -> dict[str, Any] | None:
+    """Whether a wanted size can be reached, and what it would take."""
+    if goal is None:
+        return None
+    return {
+        "image_bytes": goal.image_bytes,
+        "reachable": goal.reachable,
+        "over_bytes": goal.over_bytes,
+        "with": list(goal.asking),
+        "packages": [_package_record(package) for package in goal.packages],
+        "short_bytes": goal.short_bytes,
     }
 
 
@@ -109,6 +144,15 @@ def check_record(result: CheckResult) -> dict[str, Any]:
         "verdict": str(result.verdict),
         "detail": result.detail,
         "explanation": result.explanation,
+    }
+
+
+def _package_record(package: Package) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "kind": package.kind,
+        "bytes": package.size_bytes,
+        "needed_by": list(package.needed_by),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 
-from phasewise.migration import sentences
+from phasewise.migration import outlook, sentences
 from phasewise.migration.errors import Usage
 from phasewise.migration.records import status_record
 from phasewise.model.display import visible
@@ -16,6 +16,7 @@ from phasewise.model.units import duration, percent_change, size, size_change
 
 _COLUMNS = ("phase", "commit", "image", "change", "checks")
 _PROVENANCE = "Every figure was measured by building the commit; none is an estimate."
+_BUT_PREDICTED = "Every figure was measured by building the commit, but those that are called predicted."
 
 
 def render(status: Status, format: str) -> str:
@@ -48,8 +49,11 @@ def markdown(status: Status) -> str:
             lines += [_prose(paragraph), ""]
         points = [f"- {point}" for point in (*map(_cell, _origins(row)), *map(_prose, _findings(row)))]
         lines += [*points, ""] if points else []
+    left = outlook.sentences(status.floor) if status.floor else []
+    if left:
+        lines += ["## What is left", "", *(f"- {_prose(sentence)}" for sentence in left), ""]
     lines += [
-        _PROVENANCE,
+        _BUT_PREDICTED if left else _PROVENANCE,
         "",
         "To take a phase back: `phasewise rollback PHASE`, or `git revert COMMIT`.",
     ]
@@ -69,6 +73,9 @@ def page(status: Status) -> str:
         + "".join(f"<li>{_text(point)}</li>" for point in (*_origins(row), *_findings(row)))
         for row in done
     )
+    left = outlook.sentences(status.floor) if status.floor else []
+    if left:
+        sections += "<h2>What is left</h2>" + "".join(f"<li>{_text(sentence)}</li>" for sentence in left)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         f"<title>{_text(_title(status))}</title>"
@@ -76,7 +83,8 @@ def page(status: Status) -> str:
         "table{border-collapse:collapse}td,th{padding:.3rem .8rem;border-bottom:1px solid #8886;text-align:left}"
         ":root{color-scheme:light dark}</style>"
         f"<h1>{_text(_title(status))}</h1><p>{_text(_summary(status))}</p>"
-        f"<table><tr>{heads}</tr>{rows}</table>{sections}<p>{_PROVENANCE}</p></html>\n"
+        f"<table><tr>{heads}</tr>{rows}</table>{sections}"
+        f"<p>{_BUT_PREDICTED if left else _PROVENANCE}</p></html>\n"
     )
 
 

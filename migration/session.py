@@ -19,6 +19,7 @@ from phasewise.migration.report import render
 from phasewise.migration.survey import Survey
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import DockerfileError
+from phasewise.model.floor import Floor
 from phasewise.model.measurement import Scenario
 from phasewise.model.phase import Plan, Provenance
 from phasewise.model.repo import Target
@@ -113,6 +114,10 @@ class Session:
     def census(self) -> Census | None:
         """What is inside the baseline's image; None until it was built."""
         return self._survey.census()
+
+    def floor(self) -> Floor | None:
+        """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
+        return self._survey.floor()
 
     def report(self, format: str) -> str:
         """The migration so far as `md` (the text of a pull request), `html` or `json`."""

@@ -12,6 +12,8 @@ from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, free_id, make_plan, propose, recorded_picks, rule_of, ticked
 from phasewise.model.census import Census
+from phasewise.model.dockerfile import Dockerfile, DockerfileError, Stage
+from phasewise.model.floor import Floor, floor
 from phasewise.model.phase import Declined, Phase, Plan
 from phasewise.model.repo import RepoView, Target
 from phasewise.model.status import Status
@@ -28,6 +30,8 @@ class Survey:
         self._choices = choices
         self._phases: dict[tuple[str, bool], Phase | None] = {}
         """By commit, and by whether a census was there to predict from."""
+        self._planned: tuple[tuple[object, ...], Plan] | None = None
+        """The last plan, and what it was made from."""
 
     @property
     def wishes(self) -> Wishes:
@@ -88,6 +92,7 @@ class Survey:
             baseline_measurements=tuple(start.measurements.values()),
             baseline_census=self.census(),
             current_measurement=self.record(head).newest,
+            floor=self.floor(),
             refusal=self.repository.blockers(()),
             branch_decided=self._choices.branch_decided,
         )
@@ -110,6 +115,21 @@ class Survey:
     def census(self) -> Census | None:
         """What is inside the baseline's image; None until it was built."""
         return ledger.census(self.repository, self.baseline(), self.target)
+
+    def floor(self) -> Floor | None:
+        """What the plan is predicted to leave, and what no phase removes; None without a census."""
+        census, applied = self.census(), self.applied()
+        if census is None:
+            return None
+        now = self.record(self.repository.head()).newest
+        return floor(
+            census,
+            now.image_bytes if now else None,
+            [phase for entry in applied if (phase := self.phase_of(entry))],
+            self._plan(applied).phases,
+            self._wishes(applied).skipped,
+            self._measured_stage(),
+        )
 
     def view(self, commit: str) -> RepoView:
         """What a rule may look at."""
@@ -176,9 +196,22 @@ class Survey:
     def _wishes(self, applied: Sequence[Applied]) -> Wishes:
         return recorded_picks(self._choices.wishes(self.target.label), applied, self.rules)
 
+    def _measured_stage(self) -> tuple[Dockerfile, Stage] | None:
+        """What the baseline's image was built from; None where that cannot be read."""
+        origin = self.view(self.baseline())
+        try:
+            return origin.dockerfile, origin.stage
+        except (DockerfileError, KeyError):
+            return None
+
     def _plan(self, applied: Sequence[Applied]) -> Plan:
+        """Made once for the same text, wishes and census: a status asks several times."""
+        head, wishes, census = self.repository.head(), self._wishes(applied), self.census()
         taken = frozenset(entry.id for entry in applied)
-        return make_plan(self.view(self.repository.head()), self._wishes(applied), taken, self.rules)
+        known = (head, wishes, census, taken)
+        if self._planned is None or self._planned[0] != known:
+            self._planned = known, make_plan(self.view(head), wishes, taken, self.rules)
+        return self._planned[1]
 
     def _rolled_back(self, applied: Sequence[Applied]) -> frozenset[str]:
         return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}

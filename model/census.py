@@ -87,12 +87,19 @@ class Census:
         """The installed distribution with that normalised name, or None."""
         return next((d for d in self.distributions if d.name == name), None)
 
+    def parts(self, kind: str, *prefixes: str) -> dict[str, int]:
+        """`{"test /opt/venv": 1000}`: what `test_bytes` (`kind` before `_bytes`) has under any of `prefixes`."""
+        table: Mapping[str, int] = getattr(self, f"{kind}_bytes")
+        return {
+            f"{kind} {directory}": size for directory, size in table.items() if _is_under(directory, prefixes)
+        }
+
     @staticmethod
     def under(by_directory: Mapping[str, int], *prefixes: str) -> int:
         """The bytes of `by_directory` found under any of the absolute `prefixes`."""
-        wanted = tuple(prefix.rstrip("/") for prefix in prefixes)
-        return sum(
-            size
-            for directory, size in by_directory.items()
-            if any(directory == prefix or directory.startswith(f"{prefix}/") for prefix in wanted)
-        )
+        return sum(size for directory, size in by_directory.items() if _is_under(directory, prefixes))
+
+
+def _is_under(directory: str, prefixes: tuple[str, ...]) -> bool:
+    wanted = (prefix.rstrip("/") for prefix in prefixes)
+    return any(directory == prefix or directory.startswith(f"{prefix}/") for prefix in wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +99,19 @@ class Prediction:
     image_bytes: int | None = None
     because: str = ""
     """One sentence on where the figure comes from, or why there is none."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the saving by what goes, named by `part`: what two phases both name is not saved twice.
+    Whatever `image_bytes` says beyond them is the phase's alone."""
+
+    @classmethod
+    def of(cls, parts: Mapping[str, int], because: str) -> Prediction:
+        """The saving of all `parts`."""
+        return cls(-sum(parts.values()), because, parts)
+
+
+def part(kind: str, name: str) -> str:
+    """The name of one part of an image that can go: `test /opt/venv`, `debian gcc`, `python torch`."""
+    return f"{kind} {name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from phasewise.model.phase import Declined, Phase
 
 if TYPE_CHECKING:
     # Names in annotations only: the terminal UI draws its first frame without the Dockerfile parser.
+    from phasewise.model.floor import Floor
     from phasewise.model.repo import Target
 from phasewise.model.start_up import StartUp
 
@@ -96,6 +97,8 @@ class Status:
     """The latest measurement of the baseline in each scenario that was measured."""
     baseline_census: Census | None = None
     """What is inside the baseline's image; None until it was built."""
+    floor: Floor | None = None
+    """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
     branch_decided: bool = False
     """Whether the user was asked already where to commit in this repository."""
 

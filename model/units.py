@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _MINUS = "\N{MINUS SIGN}"
 _UNITS = (("GB", 10**9, 2), ("MB", 10**6, 0), ("kB", 10**3, 0))
 
@@ -13,6 +15,20 @@ def size(number_bytes: int) -> str:
         if round(abs(number_bytes) * 1000 / factor) >= 1000:
             return f"{_minus(number_bytes / factor, digits)} {unit}"
     return f"{_minus(number_bytes, 0)} B"
+
+
+def bytes_of(written: str) -> int:
+    """The bytes that `500MB`, `1.5 GB`, `750 MiB` or `524288000` stand for; MB is decimal, MiB binary.
+
+    Raises:
+        ValueError: it is not a size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)?\s*", written, re.IGNORECASE)
+    if found is None or (found[3] and not found[2]):
+        raise ValueError(f"not a size: {written}")
+    power = " kmgt".index((found[2] or " ").lower())
+    factor: int = (1024 if found[3] else 1000) ** power
+    return round(float(found[1]) * factor)
 
 
 def size_change(number_bytes: int) -> str:

@@ -212,9 +212,9 @@ def _predicted(view: RepoView, found: tuple[Compilation, ...]) -> Prediction:
     if view.census is None:
         return Prediction(None, "known once the baseline is built")
     directories = [path for item in found for path in item.directories]
-    legacy = view.census.under(view.census.legacy_bytecode_bytes, *directories)
-    if legacy:
-        return Prediction(-legacy, "bytes of .pyc files beside their sources in the baseline's image")
+    legacy = view.census.parts("legacy_bytecode", *directories)
+    if sum(legacy.values()):
+        return Prediction.of(legacy, "bytes of .pyc files beside their sources in the baseline's image")
     return Prediction(
         None, "pip writes the same __pycache__ on install, so the census cannot tell them apart"
     )

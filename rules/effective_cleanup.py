@@ -158,18 +158,19 @@ def _predicted(census: Census | None, moves: list[Move]) -> Prediction:
     """What the census has found of the kinds that the clean-up names, where the packages are."""
     if census is None:
         return Prediction(None, "known once the baseline is built")
-    total = 0
+    parts: dict[str, int] = {}
     for move in moves:
         if not move.saves:
             continue
         words = {word.strip("*") for each in move.found for word in each.words}
-        tables = [census.test_bytes] if words & {"test", "tests"} else []
-        tables += [census.bytecode_bytes] if words & {"__pycache__", ".pyc"} else []
-        tables += [census.legacy_bytecode_bytes] if ".pyc" in words else []
-        tables += [census.static_library_bytes] if ".a" in words else []
-        total += sum(census.under(table, move.path) for table in tables)
-    if not total:
+        kinds = ["test"] if words & {"test", "tests"} else []
+        kinds += ["bytecode"] if words & {"__pycache__", ".pyc"} else []
+        kinds += ["legacy_bytecode"] if ".pyc" in words else []
+        kinds += ["static_library"] if ".a" in words else []
+        for kind in kinds:
+            parts |= census.parts(kind, move.path)
+    if not sum(parts.values()):
         return Prediction(None, "the census does not count what is cleaned")
-    return Prediction(
-        -total, "bytes of what the clean-up names, where the packages are in the baseline's image"
+    return Prediction.of(
+        parts, "bytes of what the clean-up names, where the packages are in the baseline's image"
     )

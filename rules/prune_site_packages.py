@@ -8,7 +8,7 @@ from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.debian.build_tools import tool_commands
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import insert_after
-from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk
+from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk, part
 from phasewise.model.python.bytecode import compilations
 from phasewise.model.python.environments import EnvironmentCopy, Install, environment_copies, installs
 from phasewise.model.python.imports import anywhere
@@ -262,14 +262,15 @@ class _Parts:
             return Prediction(
                 None, "the baseline's tests have bytecode beside them, which an earlier phase takes out"
             )
-        gone = census.under(census.test_bytes, self.path) if self.tests else 0
+        gone = census.parts("test", self.path) if self.tests else {}
         if self.headers:
-            gone += census.under(census.static_library_bytes, self.path)
+            gone |= census.parts("static_library", self.path)
         if self.installers:
             needed = {name for each in mine if each.name not in _INSTALLERS for name in each.requires}
-            gone += sum(each.size_bytes for each in mine if each.name in {*_INSTALLERS} - needed)
-        return Prediction(
-            -gone, f"at most: {self._what(counted=True)} under {self.path}, less what packages import"
+            leaving = {*_INSTALLERS} - needed
+            gone |= {part("python", each.name): each.size_bytes for each in mine if each.name in leaving}
+        return Prediction.of(
+            gone, f"at most: {self._what(counted=True)} under {self.path}, less what packages import"
         )
 
     def _compiles(self) -> bool:

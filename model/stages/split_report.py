@@ -9,7 +9,7 @@ from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.layers import flat, written_layers
-from phasewise.model.phase import Prediction
+from phasewise.model.phase import Prediction, part
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
 from phasewise.model.stages.ownership import Handover, hand_over
@@ -87,12 +87,14 @@ def predicted(view: RepoView, split: Split) -> Prediction:
     gone = (
         leaves_with(split.sorting.moved, installed, split.sorting.stays) if split.sorting.worthwhile else ()
     )
-    packages = sum(installed[package] for package in gone)
+    packages = {part("debian", package): installed[package] for package in gone}
     layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
     said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)
     return Prediction(
-        -(packages + sum(layers)), f"{' and '.join(said)}, in the baseline's image" if said else ""
+        -(sum(packages.values()) + sum(layers)),
+        f"{' and '.join(said)}, in the baseline's image" if said else "",
+        packages,
     )
 
 

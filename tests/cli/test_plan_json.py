@@ -6,9 +6,22 @@ import pytest
 from calling import Phasewise
 from git_sandbox import Sandbox
 
+from phasewise.migration import ledger
+from phasewise.migration.git import Repository
+from phasewise.model.census import Census, Distribution, Layer
+from phasewise.model.repo import Target
+
 TEXT, NUMBER, LIST = str, int, list
 PLAN = {"repo": TEXT, "head": TEXT, "targets": LIST}
-TARGET = {"dockerfile": TEXT, "stage": (TEXT, None), "context": TEXT, "phases": LIST, "declined": LIST}
+TARGET = {
+    "dockerfile": TEXT,
+    "stage": (TEXT, None),
+    "context": TEXT,
+    "phases": LIST,
+    "declined": LIST,
+    "floor": (dict, None),
+    "goal": (dict, None),
+}
 PHASE = {
     "id": TEXT,
     "title": TEXT,
@@ -35,6 +48,24 @@ EVIDENCE = {
     "on_default_branch": (bool, None),
 }
 DECLINED = {"id": TEXT, "reason": TEXT}
+FLOOR = {
+    "now_bytes": (NUMBER, None),
+    "planned_bytes": NUMBER,
+    "image_bytes": NUMBER,
+    "base_bytes": (NUMBER, None),
+    "application_bytes": (NUMBER, None),
+    "packages": LIST,
+    "with": LIST,
+}
+PACKAGE = {"name": TEXT, "kind": TEXT, "bytes": NUMBER, "needed_by": LIST}
+GOAL = {
+    "image_bytes": NUMBER,
+    "reachable": bool,
+    "over_bytes": NUMBER,
+    "with": LIST,
+    "packages": LIST,
+    "short_bytes": NUMBER,
+}
 
 
 @pytest.fixture
@@ -105,3 +136,58 @@ def test_the_same_data_in_status_and_report(sandbox: Sandbox, phasewise: Phasewi
     row = next(row for row in status["phases"] if row["id"] == "drop_compileall")
     assert row["commit"] == sandbox.head()
     assert row["measurement"] is None
+
+
+def record_census(sandbox: Sandbox) -> None:
+    """As if the baseline had been built: 150 bytes of base, 450 of torch, 300 of bytecode nobody reads."""
+    census = Census(
+        1000,
+        (
+            Layer("", 150),
+            Layer("WORKDIR /srv", 0),
+            Layer("RUN /bin/sh -c python -m compileall -b /srv # buildkit", 850),
+        ),
+        1000,
+        (Distribution("torch", "2.4.1", "/opt/venv/lib/python3.12/site-packages", 450),),
+        legacy_bytecode_bytes={"/srv": 300},
+    )
+    ledger.record_census(Repository.open(sandbox.root), sandbox.head(), Target("Dockerfile"), census)
+
+
+def test_the_floor_and_a_goal_below_it(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit(
+        "bytecode", Dockerfile="FROM python:3.12\nWORKDIR /srv\nRUN python -m compileall -b /srv\n"
+    )
+    assert phasewise("plan", sandbox.root, "--json").json["targets"][0]["floor"] is None
+    early = phasewise("plan", sandbox.root, "--goal", "500MB")
+    assert "known once the baseline is built" in early.stdout
+    record_census(sandbox)
+    (target,) = phasewise("plan", sandbox.root, "--json", "--goal", "500B").json["targets"]
+    check(target, TARGET)
+    check(target["floor"], FLOOR)
+    assert target["floor"]["planned_bytes"] == target["floor"]["image_bytes"] == 700
+    assert (target["floor"]["now_bytes"], target["floor"]["base_bytes"]) == (None, 150)
+    (torch,) = target["floor"]["packages"]
+    check(torch, PACKAGE)
+    assert (torch["name"], torch["bytes"]) == ("torch", 450)
+    check(target["goal"], GOAL)
+    assert (target["goal"]["reachable"], target["goal"]["over_bytes"]) == (False, 200)
+    assert target["goal"]["packages"] == [torch]
+    said = phasewise("plan", sandbox.root, "--goal", "500 B").stdout
+    assert "Floor: 700 B predicted. No phase removes the base image (150 B) and torch (450 B)." in said
+    assert (
+        "Goal 500 B: unreachable, the floor is 200 B above it.\nThese would have to go: torch (450 B)."
+        in said
+    )
+    assert "Floor: 700 B predicted." in phasewise("report", sandbox.root).stdout
+    assert phasewise("plan", sandbox.root, "--goal", "small").status == 2
+
+
+def test_an_applied_phase_that_was_not_measured_still_counts(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit(
+        "bytecode", Dockerfile="FROM python:3.12\nWORKDIR /srv\nRUN python -m compileall -b /srv\n"
+    )
+    record_census(sandbox)
+    phasewise("apply", "drop_compileall", "-C", sandbox.root)
+    (target,) = phasewise("plan", sandbox.root, "--json").json["targets"]
+    assert target["floor"]["image_bytes"] == 700

@@ -8,6 +8,8 @@ from phasewise.migration.errors import Cancelled
 from phasewise.migration.events import Cancel
 from phasewise.migration.images import Engine
 from phasewise.model.census import Census
+from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.floor import floor
 
 pytestmark = pytest.mark.engine
 
@@ -128,3 +130,44 @@ def test_it_can_be_cancelled(engine: Engine) -> None:
     cancel.ask()
     with pytest.raises(Cancelled):
         take_census(engine, "python:3.12-slim", cancel)
+
+
+EVERY_INSTRUCTION = """\
+ARG TAG=3.12-slim
+FROM python:${TAG} AS base
+ARG A=1
+ENV B=2 C=3
+LABEL one=1 two=2
+RUN <<EOF
+head -c 1000 /dev/zero > /one
+true
+EOF
+FROM base AS final
+MAINTAINER somebody
+WORKDIR /srv/new
+COPY <<two /two
+2
+two
+ADD Dockerfile /three
+EXPOSE 80 81
+VOLUME /data
+STOPSIGNAL SIGINT
+SHELL ["/bin/sh", "-ec"]
+RUN ["head", "-c", "2000", "/etc/passwd"]
+RUN --mount=type=tmpfs,target=/t head -c 3000 /dev/zero \\
+    > /four
+HEALTHCHECK CMD true
+USER 1000
+ONBUILD RUN true
+ENTRYPOINT ["python"]
+cmd ["-V"]
+"""
+
+
+def test_the_history_tells_the_base_from_what_the_dockerfile_wrote(engine: Engine, make_image) -> None:
+    image = engine.inspect(make_image("census-history", EVERY_INSTRUCTION))
+    dockerfile = Dockerfile.parse(EVERY_INSTRUCTION)
+    census = Census(image.size_bytes, image.layers, image.size_bytes)
+    found = floor(census, None, [], [], (), (dockerfile, dockerfile.stages[-1]))
+    assert found.base_bytes == engine.inspect("python:3.12-slim").size_bytes
+    assert found.application_bytes == 2 + len(EVERY_INSTRUCTION)

@@ -3,6 +3,7 @@
 import pytest
 
 from phasewise.model.units import (
+    bytes_of,
     clock,
     duration,
     duration_change,
@@ -70,3 +71,25 @@ def test_duration_change_has_a_sign_where_the_figure_is_not_zero() -> None:
 
 def test_clock() -> None:
     assert [clock(value) for value in (14.9, 723, 3723)] == ["00:14", "12:03", "1:02:03"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("500MB", 500_000_000),
+        ("1.5 GB", 1_500_000_000),
+        ("750 MiB", 750 * 1024**2),
+        ("2g", 2_000_000_000),
+        ("524288000", 524_288_000),
+        ("10 B", 10),
+        (" 1kB ", 1000),
+    ],
+)
+def test_sizes_are_read(written: str, expected: int) -> None:
+    assert bytes_of(written) == expected
+
+
+@pytest.mark.parametrize("written", ["", "MB", "-5MB", "5XB", "5 iB", "1,5GB"])
+def test_what_is_no_size_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="not a size"):
+        bytes_of(written)

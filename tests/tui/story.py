@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from phasewise.model.census import Census, Distribution, Layer
+from phasewise.model.floor import Asking, Floor
 from phasewise.model.history import HistoryEntry
 from phasewise.model.measurement import (
     CheckResult,
@@ -18,6 +19,7 @@ from phasewise.model.measurement import (
     Verdict,
     Verification,
 )
+from phasewise.model.needed import Package
 from phasewise.model.phase import (
     Choice,
     Declined,
@@ -369,6 +371,20 @@ ROWS = (
     ),
 )
 
+FLOOR = Floor(
+    5_492_000_000,
+    5_500_000_000,
+    5_980_000_000,
+    208_000_000,
+    2_400_000,
+    (
+        Package("nvidia-cublas-cu12", "python", 3_200_000_000, ("torch",)),
+        Package("torch", "python", 1_140_000_000),
+        Package("triton", "python", 1_040_000_000, ("torch",)),
+    ),
+    (Asking("cpu_wheels", 1_392_000_000),),
+)
+
 LIGHTER = replace(
     measured(STRIPPED, 157_000_000, Scenario.REBUILD, (16.0,)), dockerfile="backend/Dockerfile.ci", stage="ci"
 )
@@ -414,6 +430,7 @@ MIDWAY = Status(
     verification(BASE),
     AFTER_STRIP,
     baseline_measurements=BASELINE,
+    floor=FLOOR,
     branch_decided=True,
 )
 """Three phases applied, the last of them broken; everything else still open."""
@@ -427,6 +444,7 @@ START = replace(
         for phase in (COPY_CHOWN, COMPILEALL, VARIANT, WHEELS)
     ),
     current_measurement=BASELINE[0],
+    floor=replace(FLOOR, now_bytes=11_890_123_456, image_bytes=5_640_405_200, planned_bytes=5_640_405_200),
     branch_decided=False,
 )
 """Nothing applied, the baseline measured."""
@@ -437,6 +455,7 @@ FRESH = replace(
     baseline_measurements=(),
     baseline_verification=None,
     current_measurement=None,
+    floor=None,
 )
 """Opened for the first time."""
 

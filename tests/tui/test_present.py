@@ -194,10 +194,13 @@ def test_the_image_after_every_step() -> None:
         ("1", 6_050_405_200, "measured"),
         ("2", 6_050_405_200, "measured"),
         ("3", 5_980_000_000, "failed"),
-        ("plan", 5_570_000_000, "predicted"),
+        ("plan", 5_500_000_000, "predicted"),
+        ("floor", 5_492_000_000, "predicted"),
     ]
     assert bars.steps(story.FRESH) == []
-    back = replace(story.MIDWAY, current_measurement=story.BASELINE[0], rows=story.ROWS[:1])
+    done = replace(story.FLOOR, planned_bytes=5_980_000_000)
+    assert [label for label, _, _ in bars.steps(replace(story.MIDWAY, floor=done))][-2:] == ["3", "floor"]
+    back = replace(story.MIDWAY, current_measurement=story.BASELINE[0], rows=story.ROWS[:1], floor=None)
     assert [label for label, _, _ in bars.steps(back)] == ["baseline", "1", "now"]
     assert all(line.cell_length == 46 for line in bars.image_lines(story.MIDWAY, 46))
 
@@ -290,3 +293,12 @@ def test_the_panel_never_overflows(rows: int) -> None:
     lines = build.panel(job, {}, Content(""), 5.0, 60, rows)
     assert len(lines) == rows
     assert "so far, c to stop" in lines[-1].plain
+
+
+@pytest.mark.parametrize("cells", [40, 76, 120])
+def test_the_floor_is_in_the_image_window_and_beside_what_is_expected(cells: int) -> None:
+    expected = " ".join(plain(effect.lines(story.START, story.START.rows[0], cells)).split())
+    assert "Plan: 5.64 GB predicted, from 11.89 GB now. Floor: 5.64 GB predicted." in expected
+    shown = " ".join(plain(image.lines(story.MIDWAY, story.CENSUS, cells)).split())
+    assert "Floor: 5.49 GB predicted. No phase removes the base image (208 MB)" in shown
+    assert "Floor" not in plain(image.lines(story.FRESH, None, cells))

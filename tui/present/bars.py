@@ -8,7 +8,7 @@ from textual.content import Content
 
 from phasewise.model import units
 from phasewise.model.census import Layer
-from phasewise.model.status import Row, Status
+from phasewise.model.status import Status
 from phasewise.tui import text
 from phasewise.tui.present.phases import APPLIED
 
@@ -27,7 +27,8 @@ def bar(size_bytes: int, largest_bytes: int, cells: int, fill: str = "█") -> s
 
 
 def steps(status: Status) -> list[tuple[str, int, str]]:
-    """(label, bytes, kind) of the baseline, every measured phase, the image now, and what is predicted."""
+    """(label, bytes, kind) of the baseline, every measured phase, the image now, and what is predicted:
+    what the plan leaves, and the floor."""
     result: list[tuple[str, int, str]] = []
     if status.baseline_measurement and status.baseline_measurement.image_bytes is not None:
         result.append(("baseline", status.baseline_measurement.image_bytes, "measured"))
@@ -38,9 +39,10 @@ def steps(status: Status) -> list[tuple[str, int, str]]:
     if now and now.image_bytes is not None and result and result[-1][1] != now.image_bytes:
         # A phase in the middle was rolled back: no row stands for the image as it is now.
         result.append(("now", now.image_bytes, "measured"))
-    left = _predicted(status.rows)
-    if result and left:
-        result.append(("plan", max(result[-1][1] + left, 0), "predicted"))
+    if result and status.floor:
+        if status.floor.planned_bytes != result[-1][1]:
+            result.append(("plan", status.floor.planned_bytes, "predicted"))
+        result.append(("floor", status.floor.image_bytes, "predicted"))
     return result
 
 
@@ -93,15 +95,6 @@ def instruction(created_by: str) -> str:
         if shown.startswith(prefix):
             shown = ("RUN " if "nop" not in prefix else "") + shown.removeprefix(prefix).strip()
     return " ".join(shown.split())
-
-
-def _predicted(rows: Sequence[Row]) -> int:
-    """Bytes that the phases which are still open are expected to change."""
-    return sum(
-        row.phase.predicted.image_bytes or 0
-        for row in rows
-        if row.phase and row.state not in APPLIED and row.state.value in ("proposed", "rolled back")
-    )
 
 
 def _line(label: str, drawn: str, figure: str, kind: str, label_cells: int, cells: int) -> Content:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from phasewise.migration import sentences
+from phasewise.migration import outlook, sentences
 from phasewise.model import units
 from phasewise.model.measurement import Delta, Measurement, Scenario
 from phasewise.model.status import Row, Status
@@ -200,6 +200,9 @@ def _expected(status: Status, row: Row, cells: int) -> list[Content]:
             )
         )
         result += text.wrapped(text.plain(predicted.because, "dim"), cells)
+    if status.floor is not None:
+        for said in outlook.sentences(status.floor):
+            result += text.wrapped(text.plain(said, "italic dim"), cells)
     start = status.current_measurement or status.baseline_measurement
     if start is not None and start.layers:
         result += [

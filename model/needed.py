@@ -1,0 +1,67 @@
+"""The packages of an image that stay whatever the plan does, by size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from phasewise.model.census import Census
+from phasewise.model.debian.apt import apt_commands, installed_and_gone
+from phasewise.model.debian.packages import leaves_with
+from phasewise.model.dockerfile import Dockerfile, Stage
+from phasewise.model.phase import part
+from phasewise.model.shell import Script
+
+_OF_THE_BASE = frozenset({"pip", "setuptools", "wheel"})
+"""Python images bring these along; their bytes are the base image's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that no phase removes, with its bytes in the baseline's image."""
+
+    name: str
+    kind: str
+    """`python` or `debian`."""
+    size_bytes: int
+    needed_by: tuple[str, ...] = ()
+    """The installed Python distributions that require it."""
+
+
+def needed_packages(
+    census: Census, built: tuple[Dockerfile, Stage] | None, gone: Collection[str]
+) -> tuple[Package, ...]:
+    """The packages of the image without the parts `gone`, the largest first."""
+    debian = _debian(census, *built) if built else ()
+    found = [
+        package
+        for package in (*_python(census), *debian)
+        if package.size_bytes and part(package.kind, package.name) not in gone
+    ]
+    return tuple(sorted(found, key=lambda package: (-package.size_bytes, package.name)))
+
+
+def _python(census: Census) -> Iterable[Package]:
+    """The distributions, without those that the base image brings."""
+    for each in census.distributions:
+        needed_by = tuple(other.name for other in census.distributions if each.name in other.requires)
+        if each.name not in _OF_THE_BASE or needed_by:
+            yield Package(each.name, "python", each.size_bytes, needed_by)
+
+
+def _debian(census: Census, dockerfile: Dockerfile, stage: Stage) -> Iterable[Package]:
+    """The packages that the Dockerfile names, each with those that only come along with it."""
+    named: dict[str, None] = {}
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            script = Script.of(dockerfile, instruction)
+            for apt in apt_commands(script, "install") if script else ():
+                named |= dict.fromkeys(name for name in apt.names if name in census.apt_packages)
+            for name in installed_and_gone(script) if script else ():
+                named.pop(name, None)
+    counted: set[str] = set()
+    for name in named:
+        others = frozenset(named) - {name}
+        with_it = leaves_with((name,), census.apt_packages, others) - others - counted
+        counted |= with_it
+        yield Package(name, "debian", sum(census.apt_packages[each] for each in with_it))
