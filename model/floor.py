@@ -9,7 +9,7 @@ from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.image_history import entries
 from phasewise.model.needed import Package, needed_packages
-from phasewise.model.phase import Phase, Risk
+from phasewise.model.phase import Phase, Risk, part
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def floor(
         planned_bytes=left(phase for phase in sure if phase.id not in skipped),
         base_bytes=base,
         application_bytes=application,
-        packages=needed_packages(census, built, _parts([*applied, *sure])),
+        packages=needed_packages(census, built, _gone([*applied, *sure])),
         asking=tuple(
             Asking(phase.id, left([*sure, phase]))
             for phase in open_phases
@@ -136,6 +136,11 @@ def predicted(phases: Iterable[Phase]) -> int:
     known = [phase for phase in phases if phase.predicted.image_bytes is not None]
     alone = sum((phase.predicted.image_bytes or 0) + sum(phase.predicted.parts.values()) for phase in known)
     return alone - sum(_parts(known).values())
+
+
+def _gone(phases: Sequence[Phase]) -> frozenset[str]:
+    """The parts that the phases remove, by their figures or on purpose."""
+    return frozenset(_parts(phases)) | {part("python", name) for phase in phases for name in phase.removes}
 
 
 def _parts(phases: Iterable[Phase]) -> Mapping[str, int]:

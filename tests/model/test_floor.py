@@ -111,6 +111,8 @@ def test_what_was_measured_wins_over_what_was_predicted() -> None:
     assert (measured.now_bytes, measured.image_bytes) == (600, 590)
     assert "gcc" not in {package.name for package in measured.packages}, "an applied phase removed it"
     assert floor(CENSUS, None, [done], [], (), BUILT).image_bytes == 650 - 31
+    wheels = floor(CENSUS, 600, [replace(done, removes=("nvidia-cublas-cu12",))], [], (), BUILT)
+    assert [package.name for package in wheels.packages] == ["torch", "libpq5"]
 
 
 def test_the_floor_is_never_below_the_base() -> None:
