@@ -1,20 +1,24 @@
-"""Any subset of the phases, one after the other: it parses, and planning again proposes nothing that was applied."""
+"""Any subset of the phases in any legal order: it parses, and planning again proposes nothing that was applied."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 
 import dockerfile as buildkit
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stories import bahr, bot_core, phentrieve, truthgraph
 
 from phasewise.cli.demo.create import create as create_demo
+from phasewise.migration.board import order_refusal
 from phasewise.migration.git import Repository
-from phasewise.migration.planning import Wishes, make_plan
+from phasewise.migration.planning import Wishes, make_plan, rule_of
 from phasewise.migration.scan import scan, view
 from phasewise.model.dockerfile import Dockerfile
-from phasewise.model.phase import Risk
+from phasewise.model.phase import Phase, Risk
+from phasewise.model.repo import RepoView
 from phasewise.rules.discovery import all_rules
 
 REPOSITORIES = {
@@ -24,13 +28,44 @@ REPOSITORIES = {
     "phentrieve": phentrieve.create,
     "truthgraph": truthgraph.create,
 }
+RULES = [rule.id for rule in all_rules()]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RepoView]:
+    """Each repository as it is before any phase."""
+    views = {}
+    for name, create in REPOSITORIES.items():
+        repository = Repository.open(create(tmp_path_factory.mktemp("composition") / name))
+        views[name] = view(repository, "HEAD", scan(repository, "HEAD")[0])
+    return views
+
+
+def applied(seen: RepoView, order: Sequence[str]) -> tuple[RepoView, list[str]]:
+    """The view after those phases of `order` that apply when it is their turn, and which those were."""
+    done: list[str] = []
+    for id in order:
+        rule = rule_of(id)
+        assert rule is not None
+        answer = rule.propose(seen, {})
+        if isinstance(answer, Phase) and not order_refusal(answer, frozenset(done)):
+            seen = seen.with_edits(answer.edits)
+            done.append(id)
+    return seen, done
+
+
+def check(before: RepoView, after: RepoView, done: Sequence[str]) -> None:
+    text = after.files[after.target.dockerfile]
+    stages = {stage.name for stage in Dockerfile.parse(text).stages}
+    assert {stage.name for stage in before.dockerfile.stages if stage.name} <= stages
+    assert buildkit.parse_string(text)
+    again = {phase.id for phase in make_plan(after, Wishes()).phases}
+    assert not again & set(done), (done, sorted(again), text)
 
 
 @pytest.mark.parametrize("name", REPOSITORIES)
-def test_any_subset_parses_and_is_final(name: str, tmp_path: Path) -> None:
-    repository = Repository.open(REPOSITORIES[name](tmp_path / name))
-    start = view(repository, "HEAD", scan(repository, "HEAD")[0])
-    ids = [phase.id for phase in make_plan(start, Wishes()).phases if phase.risk is not Risk.ASK]
+def test_any_subset_parses_and_is_final(name: str, start: dict[str, RepoView]) -> None:
+    ids = [phase.id for phase in make_plan(start[name], Wishes()).phases if phase.risk is not Risk.ASK]
     # All, all but one, and pairs: each way in which two phases can meet without a third between them.
     subsets = {
         frozenset(ids),
@@ -38,13 +73,12 @@ def test_any_subset_parses_and_is_final(name: str, tmp_path: Path) -> None:
         *map(frozenset, combinations(ids, 2)),
     }
     for chosen in subsets:
-        seen = start
-        for rule in all_rules():
-            if rule.id in chosen:
-                answer = rule.propose(seen, {})
-                seen = seen.with_edits(getattr(answer, "edits", ()))
-        text = seen.files[seen.target.dockerfile]
-        Dockerfile.parse(text)
-        assert buildkit.parse_string(text)
-        again = {phase.id for phase in make_plan(seen, Wishes()).phases}
-        assert not again & chosen, (sorted(chosen), sorted(again))
+        after, done = applied(start[name], [id for id in RULES if id in chosen])
+        check(start[name], after, done)
+
+
+@given(name=st.sampled_from(sorted(REPOSITORIES)), order=st.lists(st.sampled_from(RULES), unique=True))
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_any_legal_order_parses_and_is_final(name: str, order: list[str], start: dict[str, RepoView]) -> None:
+    after, done = applied(start[name], order)
+    check(start[name], after, done)
