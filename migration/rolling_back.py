@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from phasewise.migration import ledger, scan
@@ -11,7 +11,8 @@ from phasewise.migration.errors import Refused
 from phasewise.migration.events import Committed, Event, Narration
 from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
-from phasewise.migration.planning import Wishes, propose, rule_of, ticked
+from phasewise.migration.planning import Wishes
+from phasewise.migration.replay import again, texts_without
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError
 from phasewise.model.phase import Declined
@@ -54,14 +55,23 @@ def reverse(
     yield from reversal.events
 
 
-def conflicting(repository: Repository, target: Target, id: str) -> tuple[str, ...]:
+def conflicting(
+    repository: Repository,
+    target: Target,
+    id: str,
+    wishes: Wishes,
+    census: Census | None,
+    rules: Sequence[Rule],
+) -> tuple[str, ...]:
     """The applied phases that taking `id` back would have to plan again; nothing is changed."""
     applied = ledger.applied(repository, target)
     later = _later(applied, frozenset({id}))
     if not later:
         return ()
+    expected = texts_without(repository, target, applied, {id}, wishes, census, rules)
     with repository.worktree(repository.head()) as worktree:
-        clean = _revert_each(repository, worktree, target, [phase for phase in applied if phase.id == id])
+        unwanted = [phase for phase in applied if phase.id == id]
+        clean = _revert_alone(repository, worktree, target, unwanted, expected)
     return () if clean is not None else tuple(phase.id for phase in later)
 
 
@@ -76,10 +86,11 @@ def _reverse_in(
     rules: Sequence[Rule],
 ) -> Reversal:
     unwanted = [phase for phase in reversed(applied) if phase.id in ids]
-    events = _revert_each(repository, worktree, target, unwanted)
+    later = _later(applied, ids)
+    expected = texts_without(repository, target, applied, ids, wishes, census, rules) if later else None
+    events = _revert_alone(repository, worktree, target, unwanted, expected)
     if events is not None:
         return Reversal(repository.head_of(worktree), tuple(events))
-    later = _later(applied, ids)
     wanted, others = (", ".join(phase.id for phase in group) for group in (unwanted, later))
     events = [Narration(f"{wanted} cannot be taken back alone: {others} will be planned again")]
     everything = [phase for phase in reversed(applied) if phase.id in ids or phase in later]
@@ -97,6 +108,28 @@ def _reverse_in(
         else:
             events.append(outcome)
     return Reversal(repository.head_of(worktree), tuple(events))
+
+
+def _revert_alone(
+    repository: Repository,
+    worktree: Path,
+    target: Target,
+    phases: Sequence[Applied],
+    expected: Mapping[str, str | None] | None,
+) -> list[Event] | None:
+    """Reverts `phases` and no other; None, and the worktree as it was, where that is not the same as without them.
+
+    A revert that git makes without a conflict can leave in a later phase what it only did because of an earlier one.
+    """
+    start = repository.head_of(worktree)
+    events = _revert_each(repository, worktree, target, phases)
+    if events is None or expected is None:
+        return events
+    left = repository.files(repository.head_of(worktree))
+    if any(left.get(path) != text for path, text in expected.items()):
+        repository.reset_in(worktree, start)
+        return None
+    return events
 
 
 def _revert_each(
@@ -128,14 +161,10 @@ def _apply_again(
     rules: Sequence[Rule],
 ) -> Committed | Declined:
     """The phase as its rule proposes it on the worktree's present text, committed there."""
-    rule = rule_of(applied.id, rules)
-    if rule is None:
-        return Declined(applied.id, "its rule is not known here")
     view = scan.view(repository, repository.head_of(worktree), target, census)
-    answer = propose(rule, view, Wishes(picks={rule.id: applied.picks}))
-    if isinstance(answer, Declined):
-        return answer
-    phase = ticked(replace(answer, id=applied.id), wishes)
+    phase = again(applied, view, wishes, rules)
+    if isinstance(phase, Declined):
+        return phase
     message = ledger.message(phase, target, applied.picks)
     commit = repository.commit_in(worktree, phase.edits, message)
     return Committed(phase.id, commit, message.split("\n", 1)[0], phase.files)

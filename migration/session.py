@@ -101,7 +101,10 @@ class Session:
 
     def later_than(self, phase: str) -> tuple[str, ...]:
         """Applied phases that a rollback of `phase` would have to plan again; changes nothing."""
-        return rolling_back.conflicting(self.repository, self.target, phase)
+        survey = self._survey
+        return rolling_back.conflicting(
+            self.repository, self.target, phase, survey.wishes, survey.census(), survey.rules
+        )
 
     def history(self) -> tuple[HistoryEntry, ...]:
         """The commits that touched the target's Dockerfile, newest first."""

@@ -297,6 +297,32 @@ class TestRollingBack:
         assert session.applied() == ("second",)
         assert sandbox.text("Dockerfile") == f"{DOCKERFILE}# second\n"
 
+    def test_later_phases_that_would_read_otherwise_are_planned_again(self, sandbox: Sandbox) -> None:
+        first = Writing("first", "first.txt", "1\n")
+        second = Appending("second", because_of="first.txt")
+        session = opened(sandbox, rules=(first, second))
+        list(session.apply("first", measure=False))
+        list(session.apply("second", measure=False))
+        assert sandbox.text("Dockerfile") == f"{DOCKERFILE}# second with first.txt\n"
+        # git reverts the first without a conflict, and would leave the second as it was.
+        assert session.later_than("first") == ("second",)
+        list(session.rollback("first", measure=False))
+        assert session.applied() == ("second",)
+        assert sandbox.text("Dockerfile") == f"{DOCKERFILE}# second\n"
+
+    def test_a_later_phase_that_the_user_mended_stays_as_it_is(self, sandbox: Sandbox) -> None:
+        first = Writing("first", "first.txt", "1\n")
+        second = Appending("second", because_of="first.txt")
+        session = opened(sandbox, rules=(first, second))
+        list(session.apply("first", measure=False))
+        list(session.apply("second", measure=False))
+        sandbox.commit(Dockerfile=f"{DOCKERFILE}# second, mended\n")
+        session = opened(sandbox, rules=(first, second))
+        assert session.later_than("first") == ()
+        list(session.rollback("first", measure=False))
+        assert session.applied() == ("second",)
+        assert sandbox.text("Dockerfile") == f"{DOCKERFILE}# second, mended\n"
+
     def test_a_later_phase_that_does_not_apply_any_more_is_told(self, sandbox: Sandbox) -> None:
         first = Writing("first", "Dockerfile", "FROM a\n# first\n")
         second = Appending("second", only_after="# first")
@@ -314,8 +340,8 @@ class Appending(Rule):
 
     title, risk, FIRES, SILENT = "Append", Risk.SAFE, (), ()
 
-    def __init__(self, name: str, only_after: str = "") -> None:
-        self.name, self.only_after = name, only_after
+    def __init__(self, name: str, only_after: str = "", because_of: str = "") -> None:
+        self.name, self.only_after, self.because_of = name, only_after, because_of
 
     @property
     def id(self) -> str:
@@ -327,7 +353,8 @@ class Appending(Rule):
             return self.declined("nothing to append to")
         if self.name in text:
             return self.declined("done")
-        edits = (FileEdit("Dockerfile", text, f"{text}# {self.name}\n"),)
+        more = f" with {self.because_of}" if self.because_of in view.files else ""
+        edits = (FileEdit("Dockerfile", text, f"{text}# {self.name}{more}\n"),)
         return Phase(self.id, self.title, "why", edits, (Evidence("Dockerfile", 1, ""),), self.risk)
 
 
