@@ -10,14 +10,8 @@ from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.cpu_install import edits, first_ones, why_not
 from phasewise.model.python.gpu import gpu_use
 from phasewise.model.python.installs import installs
-from phasewise.model.python.project_torch import (
-    Project,
-    how_to_lock,
-    lock_of,
-    locked_version,
-    projects,
-    with_cpu_source,
-)
+from phasewise.model.python.project_torch import how_to_lock, locked_version, with_cpu_source
+from phasewise.model.python.projects import Project, lock_of, projects
 from phasewise.model.python.requirement_lines import without_lines
 from phasewise.model.python.requirements import Listed, RequirementsError
 from phasewise.model.python.torch_builds import (
