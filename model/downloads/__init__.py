@@ -1,0 +1,1 @@
+"""What a RUN downloads, where tools keep that, and how a cache mount takes it."""
