@@ -60,7 +60,7 @@ class SizeBudget(Rule):
 
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """See Rule.propose."""
-        stage = view.stage
+        stage, last = view.stage, view.dockerfile.stages[-1].label
         label = view.target.dockerfile + (f":{stage.label}" if view.target.stage else "")
         if view.census is None:
             return self.declined(
@@ -81,7 +81,7 @@ class SizeBudget(Rule):
             for build in build_references(view.files, view.paths)
             if is_workflow(build.path)
             and build.dockerfile == view.target.dockerfile
-            and build.stage == view.target.stage
+            and (build.stage or last) in (stage.name, str(stage.index))
             and not build.matrix
         ]
         if not builds:

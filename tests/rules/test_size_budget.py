@@ -113,7 +113,14 @@ def test_the_stage_is_part_of_the_name() -> None:
     build = BUILD.replace("build", "build --target app")
     files = after(view(HEAD + build, stage="app"))
     assert tomllib.loads(files["phasewise.toml"])["size_budget_bytes"].keys() == {"Dockerfile:app"}
-    assert "no workflow" in reason(view(HEAD + BUILD, stage="app"))
+    stages = "FROM python:3.12-slim AS app\nFROM app AS last\n"
+    assert "no workflow" in reason(view(HEAD + BUILD, stage="app", Dockerfile=stages))
+
+
+def test_the_last_stage_may_be_named_or_not() -> None:
+    named = BUILD.replace("build", "build --target app")
+    assert after(view(HEAD + named)).keys() == {CI, "phasewise.toml"}
+    assert after(view(HEAD + BUILD, stage="app")).keys() == {CI, "phasewise.toml"}
 
 
 def test_pyproject_keeps_what_it_has() -> None:
