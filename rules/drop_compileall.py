@@ -18,7 +18,9 @@ class DropCompileall(Rule):
 
     It has a price. Measured with numpy, pandas, scikit-learn and FastAPI, a first import took 0.8 s with
     `__pycache__` and 2.6 s without any bytecode; with PYTHONDONTWRITEBYTECODE=1 every start pays that again.
-    So there are three ways: none, the application's own `__pycache__`, or `__pycache__` for everything.
+    So there are three ways: none, the application's own `__pycache__`, or `__pycache__` for everything. Where
+    only the installer compiles (`UV_COMPILE_BYTECODE`, `--compile`), the bytecode is read at every start: then the
+    phase waits for a yes.
 
     hadolint and BuildKit's checks have no rule for it.
     """
@@ -53,7 +55,7 @@ class DropCompileall(Rule):
             edits=(FileEdit(dockerfile.path, dockerfile.text, after),),
             evidence=tuple(view.evidence(dockerfile.path, item.line) for item in found)
             + _contradiction(view),
-            risk=self.risk,
+            risk=_risk(found),
             predicted=_predicted(view, found),
             choices=(_choice(mode),),
             costs=_costs(view),
@@ -141,6 +143,11 @@ def _is_application_only(view: RepoView, item: Compilation) -> bool:
     """`__pycache__` of the working directory alone, which a reviewer would keep: it is small and it is read."""
     home = view.dockerfile.workdir(view.stage.instructions[-1])
     return bool(item.directories) and not item.legacy and home != "/" and {*item.directories} == {home}
+
+
+def _risk(found: tuple[Compilation, ...]) -> Risk:
+    """An installer's bytecode serves every start: to drop it is a trade, not a repair."""
+    return Risk.ASK if all(item.by_installer for item in found) else Risk.SAFE
 
 
 def _choice(mode: str) -> Choice:

@@ -12,6 +12,7 @@ from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Predictio
 from phasewise.model.python.bytecode import compilations
 from phasewise.model.python.environments import EnvironmentCopy, Install, environment_copies, installs
 from phasewise.model.python.imports import anywhere
+from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.runtime_use import runtime_uses
@@ -20,7 +21,6 @@ from phasewise.rules.base import Example, Picks, Rule
 
 _PATH = re.compile(r"/[\w./+-]+")
 _TESTS_IN_CODE = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)[\w.]*\.tests?\b", re.M)
-_WORTHWHILE_BYTES = 1_000_000
 _INSTALLERS = ("pip", "setuptools", "wheel")
 _INSTALLER_MODULES = ("pip", "setuptools", "wheel", "pkg_resources", "distutils")
 _PIP = re.compile(r"\bpip[\d.]*\b")
@@ -123,7 +123,9 @@ class PruneSitePackages(Rule):
         if any(_MORE_THAN_TESTS.search(_words(dockerfile, run)) for run in pruning) or not parts.what:
             return self.declined(f"the stage that is copied from prunes {copy.path} already")
         predicted = parts.predicted()
-        if predicted.image_bytes is not None and -predicted.image_bytes < _WORTHWHILE_BYTES:
+        if predicted.image_bytes is None and not may_hold_large_packages(view):
+            return self.declined(NOT_MEASURED)
+        if predicted.image_bytes is not None and -predicted.image_bytes < WORTHWHILE_BYTES:
             return self.declined(f"less than 1 MB under {copy.path} would go")
         return Phase(
             id=self.id,

@@ -7,6 +7,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.environments import environment_copies, installs
+from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, apply_edits
@@ -67,11 +68,13 @@ class StripSymbols(Rule):
         if any(".libs/" in instruction.value for instruction, _ in present):
             return self.declined("symbols are stripped already, without *.libs/")
         saving = _strippable(view.census, path)
-        if saving == 0 and not present:
-            return self.declined(f"the compiled files under {path} carry no symbols to strip")
+        if saving is not None and saving < WORTHWHILE_BYTES and not present:
+            return self.declined(f"less than 1 MB of symbols under {path} would go")
         last = [found for found in installs(dockerfile, source) if not found.project_only]
         if not last:
             return self.declined("the stage that is copied from installs nothing")
+        if saving is None and not present and not may_hold_large_packages(view):
+            return self.declined(NOT_MEASURED)
         after = _stripped(dockerfile, last[-1].instruction, path, present)
         return Phase(
             id=self.id,

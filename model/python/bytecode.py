@@ -37,6 +37,11 @@ class Compilation:
     legacy: bool = False
     """`compileall -b`: `.pyc` beside the source, which Python ignores while the source exists."""
 
+    @property
+    def by_installer(self) -> bool:
+        """Whether the installer compiles what it installs, into `__pycache__`."""
+        return self.form in (*_FLAGS, _VARIABLE)
+
 
 def compilations(dockerfile: Dockerfile, stages: frozenset[int]) -> tuple[Compilation, ...]:
     """Every place in `stages` that compiles, in the order of the text."""

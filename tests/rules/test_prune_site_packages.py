@@ -242,7 +242,8 @@ def test_the_shell_gets_one_quoted_program() -> None:
 
 
 def test_an_install_in_a_heredoc_is_followed_by_the_step() -> None:
-    text = "FROM python:3.12-slim AS builder\nRUN <<EOF\npython -m venv /opt/venv\n/opt/venv/bin/pip install x\nEOF\n"
+    install = "RUN <<EOF\npython -m venv /opt/venv\n/opt/venv/bin/pip install numpy\nEOF\n"
+    text = f"FROM python:3.12-slim AS builder\n{install}"
     result = after(view(text + FINAL))
     assert "\nEOF\n\n# Out with" in result
     assert [each.cmd for each in buildkit.parse_string(result)] == [

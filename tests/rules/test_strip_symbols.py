@@ -38,4 +38,4 @@ def test_the_saving_is_what_the_census_found_there() -> None:
 def test_nothing_to_strip_is_a_reason() -> None:
     declined = answer("/opt/venv/lib/python3.12/site-packages", {"/usr/local": 7_000_000})
     assert isinstance(declined, Declined)
-    assert "no symbols" in declined.reason
+    assert "less than 1 MB" in declined.reason
