@@ -86,8 +86,9 @@ def _environment(subject: Subject, owned: Collection[str]) -> CheckResult:
     changes = [
         _change(name, value, actual.get(name))
         for name, value in expected.items()
-        if name != "PATH" and not ours.fullmatch(name) and actual.get(name) != value
+        if name not in ("PATH", "PYTHONPATH") and not ours.fullmatch(name) and actual.get(name) != value
     ]
+    changes += _python_path(expected.get("PYTHONPATH", ""), actual.get("PYTHONPATH", ""))
     changes += _lost_path(expected.get("PATH"), actual.get("PATH"))
     return result("config:Env", "config: environment", not changes, _json(actual), "; ".join(changes))
 
@@ -109,6 +110,13 @@ def _lost_path(before: str | None, after: str | None) -> list[str]:
     ours = (folder for folder in (before or "").split(":") if folder.startswith(("/usr/", "/bin", "/sbin")))
     lost = [folder for folder in ours if folder not in kept]
     return [f"PATH lost {', '.join(lost)}"] if lost else []
+
+
+def _python_path(before: str, after: str) -> list[str]:
+    """PYTHONPATH may lose folders: whether all is still imported is asked for itself. It may gain none."""
+    folders = iter(before.split(":"))
+    kept = all(folder in folders for folder in after.split(":")) if after else True
+    return [] if kept else [_change("PYTHONPATH", before, after)]
 
 
 def _json(value: Any) -> str:

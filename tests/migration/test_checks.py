@@ -95,6 +95,23 @@ def test_new_variables_and_those_of_the_build_are_free() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "free"),
+    [
+        ("/deps", "", True),
+        ("/deps:/app", "/app", True),
+        ("/a:/b", "/b:/a", False),
+        ("/a", "/a:/b", False),
+        ("", "/a", False),
+    ],
+)
+def test_python_path_may_only_lose_folders(before: str, after: str, free: bool) -> None:
+    envs = [
+        {**CONFIG, "Env": [*CONFIG["Env"], *[f"PYTHONPATH={each}"] * bool(each)]} for each in (before, after)
+    ]
+    assert ("Env" not in config(*envs)) is free
+
+
+@pytest.mark.parametrize(
     ("error", "sentence"),
     [
         (
