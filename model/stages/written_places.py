@@ -42,8 +42,8 @@ _WRITES = re.compile(
 )
 _SMOKE_TEST = re.compile(r"\s*import [\w., ]+(;\s*(print|assert)\b[^;]*)*;?\s*")
 _MORE: frozenset[str] = frozenset()
-_TOOLS = frozenset({"uv", "pip", "setuptools", "wheel"})
-"""Packages that only install others and require none; of poetry's and pdm's a service may use some."""
+_TOOLS = frozenset({"uv", "pip", "setuptools"})
+"""Packages that only install others and require none; what wheel and poetry require, a service may use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 MB = 1_000_000
 SITE = "/usr/local/lib/python3.12/site-packages"
 DOCKERFILE = """FROM python:3.12-slim AS deps
-RUN pip install --no-cache-dir --user wheel
+RUN pip install --no-cache-dir --user uv==0.9.9
 COPY requirements.txt .
 COPY tides/ /src/tides/
 RUN pip install --no-cache-dir -r requirements.txt && pip install --no-cache-dir /src/tides
@@ -57,12 +57,12 @@ def test_the_interpreter_is_written_once_and_commands_and_data_are_there(
     assert not trial.broken(before, after)
 
     saved = before.bytes - after.bytes
-    assert saved > 30 * MB
+    assert saved > 70 * MB
     assert phase.predicted.image_bytes is not None
     assert 0.9 * -phase.predicted.image_bytes < saved < 1.1 * -phase.predicted.image_bytes
     for command in ("uvicorn", "mako-render"):
         assert "usage" in trial.shop.run(after, command, "--help").lower()
-    assert trial.shop.lacks(after, "/root/.local/bin/wheel")
+    assert trial.shop.lacks(after, "/root/.local/bin/uv")
 
     naive = trial.build(DOCKERFILE.format(copies=NAIVE))
     broken = {result.id for result in trial.broken(before, naive)}
