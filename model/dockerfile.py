@@ -168,6 +168,13 @@ class Dockerfile:
         """The absolute WORKDIR in force, as far as this file says; '/' when it was never set."""
         return self._scope(instruction).workdir
 
+    def final(self, stage: Stage) -> Scope:
+        """What is in force when the stage is done: its variables, user and working directory."""
+        scope = Scope(self.escape, self._outside.arguments)
+        for ancestor in self.lineage(stage):
+            after(scope, ancestor.instructions)
+        return scope
+
     def words(self, instruction: Instruction) -> tuple[Word, ...]:
         """The arguments as the builder splits them, flags excluded; also those of a JSON form.
 
@@ -216,6 +223,11 @@ class Dockerfile:
         if key not in self._scopes:
             self._scopes[key] = self._compute_scope(instruction)
         return self._scopes[key]
+
+    @property
+    def _outside(self) -> Scope:
+        """What the ARGs before the first FROM give."""
+        return after(Scope(self.escape), (i for i in self.instructions if i.stage is None))
 
     def _compute_scope(self, instruction: Instruction) -> Scope:
         declared = [i for i in self.instructions if i.stage is None and i.span < instruction.span]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from phasewise.model.dockerfile import Stage
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.python.environments import SYSTEM, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.roles import CannotSplit, only_tools
@@ -52,8 +53,8 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
         raise CannotSplit(
             f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
         )
-    if not _depends_on_system_paths(view):
-        path = next((p for p in _PATHS if not re.search(rf"(?<![\w/]){p}\b", dockerfile.text)), None)
+    if not depends_on_system_paths(view):
+        path = free_path(dockerfile)
         if path is None:
             raise CannotSplit(f"{' and '.join(_PATHS)} are in use already")
         return Carried(path, True, (path,))
@@ -64,8 +65,16 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
     return Carried(SYSTEM, False, (packages, "/usr/local/bin"))
 
 
-def _depends_on_system_paths(view: RepoView) -> bool:
-    """Whether something names Python's own directories, or starts the service without its PATH."""
+def free_path(dockerfile: Dockerfile) -> str | None:
+    """Where a new virtual environment can be made; None where the Dockerfile uses all of these already."""
+    return next((p for p in _PATHS if not re.search(rf"(?<![\w/]){p}\b", dockerfile.text)), None)
+
+
+def depends_on_system_paths(view: RepoView, skip: Collection[Instruction] = ()) -> bool:
+    """Whether something names Python's own directories, or starts the service without its PATH.
+
+    The instructions `skip` are not looked at.
+    """
     starts = start_text(view, view.stage)
     started = [starts, *(view.files[path] for path in named_scripts(view, starts))]
     compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
@@ -75,6 +84,7 @@ def _depends_on_system_paths(view: RepoView) -> bool:
         for stage in view.dockerfile.lineage(view.stage)
         for instruction in stage.instructions
         if instruction.keyword in ("ADD", "COPY", "ENV", "RUN", "VOLUME", "WORKDIR")
+        and instruction not in skip
     ]
     put_there = " ".join(
         instruction.value
@@ -82,7 +92,7 @@ def _depends_on_system_paths(view: RepoView) -> bool:
         else " ".join(_SYSTEM_COMMAND.findall(instruction.value))
         for stage in view.dockerfile.lineage(view.stage)
         for instruction in stage.instructions
-        if instruction.keyword in ("ADD", "COPY", "RUN")
+        if instruction.keyword in ("ADD", "COPY", "RUN") and instruction not in skip
     )
     return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in (*started, *steps)) or any(
         not re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", put_there) and not name.startswith("docker-")

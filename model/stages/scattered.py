@@ -1,0 +1,157 @@
+"""Packages that are installed with --prefix, --target or --user, and copied into another stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from posixpath import basename
+
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.paths import within
+from phasewise.model.python.console_scripts import lost_commands
+from phasewise.model.python.environments import SYSTEM, Install, installs
+from phasewise.model.repo import RepoView
+from phasewise.model.stages.copies import StageCopy, stage_copies
+from phasewise.model.stages.narrowing import narrowed_copies
+from phasewise.model.stages.roles import only_tools
+
+_OPTION = re.compile(r"(?P<name>--prefix|--target|-t|--user)(=.*)?")
+
+
+class Elsewhere(Exception):
+    """The packages cannot be given one environment; the message is a clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """What one stage installs outside of a virtual environment, and where its copies go."""
+
+    source: Stage
+    option: str
+    """`--prefix`, `--target` or `--user`."""
+    place: str
+    """The directory that receives the packages."""
+    installs: tuple[Install, ...]
+    receivers: tuple[Receiver, ...]
+
+    def receiver(self, stages: Sequence[Stage]) -> Receiver | None:
+        """The one that stands in any of `stages`."""
+        return next((each for each in self.receivers if each.stage in stages), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """One stage that copies the packages."""
+
+    stage: Stage
+    copies: tuple[Instruction, ...]
+    target: str
+    """Where the place's content is in this stage."""
+    paths: tuple[str, ...]
+    """What the copies take, as in the source."""
+
+
+def scattered(view: RepoView) -> Iterator[Scattered]:
+    """For each stage that the target copies from and that installs with one of the three options.
+
+    Raises:
+        Elsewhere: packages of a stage go to several places, or their copies are not understood.
+    """
+    dockerfile = view.dockerfile
+    sources = {copy.source.index: copy.source for copy in stage_copies(dockerfile, view.stage)}
+    for source in sources.values():
+        found = [each for each in installs(dockerfile, source) if not only_tools(each.command)]
+        options = {option_of(each) for each in found} - {None}
+        if not options:
+            continue
+        if len({each.environment for each in found}) > 1:
+            places = " and ".join(sorted({each.environment for each in found}))
+            raise Elsewhere(f"stage {source.label} installs packages into {places}")
+        if any(each.instruction.stage != source.index for each in found):
+            raise Elsewhere(f"stage {source.label} inherits packages from the stage that it builds on")
+        place = found[0].environment
+        receivers = tuple(_receivers(view, source, place))
+        if receivers:
+            yield Scattered(source, str(option_of(found[0])), place, tuple(found), receivers)
+
+
+def option_of(install: Install) -> str | None:
+    """Which of the options the install is given; None: none of them."""
+    for word in install.command.argv:
+        if match := _OPTION.fullmatch(word):
+            return "--target" if match["name"] == "-t" else match["name"]
+    return None
+
+
+def _receivers(view: RepoView, source: Stage, place: str) -> Iterator[Receiver]:
+    narrow = {each.copy.instruction: each.needed for each in narrowed_copies(view)[0]}
+    for stage in view.dockerfile.stages:
+        mine = [
+            copy
+            for copy in stage_copies(view.dockerfile, stage)
+            if copy.stage is stage
+            and copy.source is source
+            and (within(copy.path, place) or within(place, copy.path))
+        ]
+        if not mine:
+            continue
+        targets = {_target(copy, place, narrow.get(copy.instruction, ())) for copy in mine}
+        if len(targets) > 1 or None in targets:
+            raise Elsewhere(f"stage {stage.label} copies parts of {place} to different places")
+        instructions = tuple(dict.fromkeys(copy.instruction for copy in mine))
+        words = sum(len(view.dockerfile.words(each)) - 1 for each in instructions)
+        if words > len(mine):
+            raise Elsewhere(f"line {instructions[0].line} copies other files as well")
+        yield Receiver(stage, instructions, str(targets.pop()), tuple(copy.path for copy in mine))
+
+
+def _target(copy: StageCopy, place: str, narrowed: Sequence[str]) -> str | None:
+    """Where the place's content comes to lie by one copy; None where its parts change places."""
+    if not within(copy.path, place):
+        return place if copy.path == copy.target and narrowed == (place,) else None
+    below = copy.path[len(place) :]
+    for target in (copy.target, f"{copy.target.rstrip('/')}/{basename(copy.path)}"):
+        if target.endswith(below):
+            return target[: len(target) - len(below)] or "/"
+    return None
+
+
+def why_one(view: RepoView, found: Scattered, receiver: Receiver) -> list[str]:
+    """What is wrong with the copies, as clauses about the packages; empty: they are copied once, and it works."""
+    dockerfile = view.dockerfile
+    reasons = []
+    if len(receiver.copies) > 1:
+        reasons.append(f"are copied in {len(receiver.copies)} pieces")
+    if found.option == "--user" and not within(receiver.target, SYSTEM):
+        reasons += _unreachable(dockerfile, view.stage, receiver)
+    if commands := _commands_lost(view, found, receiver):
+        reasons.append(f"come without {' and '.join(sorted(commands))}, which the container calls")
+    return reasons
+
+
+def _unreachable(dockerfile: Dockerfile, stage: Stage, receiver: Receiver) -> Iterator[str]:
+    """Why whoever runs the container does not find what lies in somebody's home directory."""
+    final = dockerfile.final(stage)
+    user, variables = final.user.partition(":")[0], final.variables
+    if variables.get("PYTHONUSERBASE") == receiver.target and not within(receiver.target, "/root"):
+        return
+    if user not in ("", "root", "0") and within(receiver.target, "/root"):
+        yield f"lie in /root, which {user} may not enter"
+    elif not user.isdecimal():
+        usual = "/root" if user in ("", "root") else f"/home/{user}"
+        place = f"{variables.get('HOME') or usual}/.local"
+        if place != receiver.target:
+            yield f"lie in {receiver.target}, and Python looks for them in {place}"
+
+
+def _commands_lost(view: RepoView, found: Scattered, receiver: Receiver) -> set[str]:
+    """Commands of the packages that a container calls and that are not copied, or not on PATH."""
+    path = view.dockerfile.final(view.stage).variables.get("PATH", "").split(":")
+    reachable = receiver.target == SYSTEM or f"{receiver.target}/bin" in path
+    copied = [f"{each.rstrip('/')}/bin" if each == found.place else each for each in receiver.paths]
+    if any(not within(each, found.place) for each in receiver.paths):
+        copied.append(f"{found.place}/bin")
+    return set(
+        lost_commands(view, receiver.stage, found.source, copied if reachable else (), receiver.copies[0])
+    )
