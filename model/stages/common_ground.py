@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.image_tags import ImageName
+from phasewise.model.repo import RepoView
 
 
 def python_image(dockerfile: Dockerfile, stage: Stage) -> ImageName | None:
@@ -17,6 +20,16 @@ def python_version(dockerfile: Dockerfile, stage: Stage) -> str | None:
     """`3.12`, as the tag of the official Python image says; None where it does not."""
     image = python_image(dockerfile, stage)
     return ".".join(image.version[:2]) if image and len(image.version) > 1 else None
+
+
+def version_may_differ(view: RepoView, stage: Stage) -> str | None:
+    """The variable in FROM that a build gives another value than the Dockerfile does; None: there is none."""
+    first = view.dockerfile.lineage(stage)[0]
+    names = re.findall(r"\$\{?(\w+)", first.base)
+    known = view.dockerfile.variables(first.instructions[0])
+    builds = [build.arguments for build in view.builds_of(view.dockerfile.path)]
+    given = [pair for arguments in (view.target.arguments, *builds) for pair in arguments]
+    return next((name for name, value in given if name in names and known.get(name) != value), None)
 
 
 def same_python(dockerfile: Dockerfile, one: Stage, other: Stage) -> bool:

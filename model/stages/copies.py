@@ -29,7 +29,8 @@ def stage_copies(dockerfile: Dockerfile, stage: Stage) -> Iterator[StageCopy]:
         for instruction in ancestor.instructions:
             source = dockerfile.source_stage(instruction)
             target = destination(dockerfile, instruction) if source else None
-            if source is None or target is None or instruction.heredocs:
+            odd = {"parents", "exclude"} & {flag.name for flag in instruction.flags}
+            if source is None or target is None or instruction.heredocs or odd:
                 continue
             for word in dockerfile.words(instruction)[:-1]:
                 expanded = dockerfile.expand(word.value, instruction)

@@ -191,7 +191,8 @@ def _edits(dockerfile: Dockerfile, found: Scattered, path: str) -> list[Edit]:
     edits += _in_builder(dockerfile, found, path, on_path)
     for receiver in found.receivers:
         edits += _in_receiver(dockerfile, receiver, path, on_path)
-    return edits
+    # Two stages that copy may stand on one base: what that needs is done once.
+    return list(dict.fromkeys(edits))
 
 
 def _in_builder(dockerfile: Dockerfile, found: Scattered, path: str, on_path: set[int]) -> Iterator[Edit]:

@@ -12,6 +12,7 @@ from phasewise.model.paths import within
 from phasewise.model.python.console_scripts import lost_commands
 from phasewise.model.python.environments import SYSTEM, Install, installs
 from phasewise.model.repo import RepoView
+from phasewise.model.shell import Script
 from phasewise.model.stages.copies import StageCopy, stage_copies
 from phasewise.model.stages.narrowing import narrowed_copies
 from phasewise.model.stages.roles import only_tools
@@ -71,6 +72,8 @@ def scattered(view: RepoView) -> Iterator[Scattered]:
         if any(each.instruction.stage != source.index for each in found):
             raise Elsewhere(f"stage {source.label} inherits packages from the stage that it builds on")
         place = found[0].environment
+        if place == SYSTEM:
+            continue
         receivers = tuple(_receivers(view, source, place))
         if receivers:
             yield Scattered(source, str(option_of(found[0])), place, tuple(found), receivers)
@@ -136,13 +139,27 @@ def _unreachable(dockerfile: Dockerfile, stage: Stage, receiver: Receiver) -> It
     user, variables = final.user.partition(":")[0], final.variables
     if variables.get("PYTHONUSERBASE") == receiver.target and not within(receiver.target, "/root"):
         return
+    home = variables.get("HOME") or _home_of(dockerfile, stage, user)
     if user not in ("", "root", "0") and within(receiver.target, "/root"):
         yield f"lie in /root, which {user} may not enter"
-    elif not user.isdecimal():
-        usual = "/root" if user in ("", "root") else f"/home/{user}"
-        place = f"{variables.get('HOME') or usual}/.local"
-        if place != receiver.target:
-            yield f"lie in {receiver.target}, and Python looks for them in {place}"
+    elif home and f"{home}/.local" != receiver.target:
+        yield f"lie in {receiver.target}, and Python looks for them in {home}/.local"
+
+
+def _home_of(dockerfile: Dockerfile, stage: Stage, user: str) -> str | None:
+    """The home directory of root, or of a user that the stage makes without saying where it lives."""
+    if user in ("", "root", "0"):
+        return "/root"
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            script = Script.of(dockerfile, instruction)
+            for command in script.commands if script else ():
+                if command.name in ("useradd", "adduser") and user in command.argv:
+                    placed = any(
+                        re.match(r"-[a-zA-Z]*[db]|--home|--base-dir|--system", w) for w in command.argv
+                    )
+                    return None if placed else f"/home/{user}"
+    return None
 
 
 def _commands_lost(view: RepoView, found: Scattered, receiver: Receiver) -> set[str]:

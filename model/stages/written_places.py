@@ -17,7 +17,7 @@ from phasewise.model.python.console_scripts import names_distribution
 from phasewise.model.python.environments import SYSTEM, Install, home, installs, made_environment
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.common_ground import python_version
+from phasewise.model.stages.common_ground import python_version, version_may_differ
 from phasewise.model.stages.recursion import absolute, destination
 from phasewise.model.stages.written_files import may_write
 
@@ -94,6 +94,8 @@ def system_places(view: RepoView, stage: Stage) -> tuple[str, ...]:
     version = python_version(view.dockerfile, stage)
     if version is None:
         raise Unclear(f"the version of Python in stage {stage.label} is not known")
+    if name := version_may_differ(view, stage):
+        raise Unclear(f"builds set {name}, and with it the version of Python that the path names")
     if view.census is None and names_distribution(view, stage, _DATA):
         raise Unclear(
             "its packages have files beside site-packages; which, is known once the baseline is built"

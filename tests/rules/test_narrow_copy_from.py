@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
 from phasewise.rules.narrow_copy_from import NarrowCopyFrom
 
 SITE = "/usr/local/lib/python3.12/site-packages"
@@ -126,6 +128,22 @@ def test_an_unknown_version() -> None:
     assert "version of Python" in reason(
         f"FROM python:slim AS deps\nRUN pip install x\nFROM python:slim\n{WIDE}"
     )
+
+
+def test_a_version_that_builds_set() -> None:
+    text = "ARG V=3.12\nFROM python:${V}-slim AS deps\nRUN pip install x\nFROM python:${V}-slim\n" + WIDE
+    build = BuildReference(
+        "ci.yml", 1, "", "Dockerfile", ".", None, Purpose.TEST, "jobs", arguments=(("V", "3.13"),)
+    )
+    assert NARROW in after(text)
+    declined = NarrowCopyFrom().propose(replace(view(text), builds=(build,)), {})
+    assert isinstance(declined, Declined)
+    assert "builds set V" in declined.reason
+
+
+def test_flags_that_change_what_is_copied() -> None:
+    for flag in ("--parents", "--exclude=*.pyc"):
+        assert "no COPY" in reason(INSTALL + SLIM + WIDE.replace("COPY", f"COPY {flag}"))
 
 
 def test_data_that_packages_record() -> None:

@@ -49,7 +49,7 @@ WRONG = (
     (PIECES, "in 2 pieces"),
     (USER, "in /root, which app may not enter"),
     (
-        USER.replace("/root/.local\nUSER app", "/home/x/.local\nUSER app"),
+        USER.replace("/root/.local\nUSER app", "/home/x/.local\nRUN useradd -m app\nUSER app"),
         "looks for them in /home/app/.local",
     ),
     (USER.replace("USER app", "ENV HOME=/tmp"), "looks for them in /tmp/.local"),
@@ -81,7 +81,12 @@ WORKS = (
     USER.replace("USER app\n", "ENV PATH=/root/.local/bin:$PATH\n"),
     USER.replace("/root/.local\nUSER", "/usr/local\nUSER"),
     USER.replace("/root/.local\nUSER app", "/home/app/.local\nUSER 1000"),
+    USER.replace("/root/.local\nUSER app", "/srv/x/.local\nRUN useradd -m -d /srv/x app\nUSER app"),
+    USER.replace("/root/.local\nUSER app", "/var/www/.local\nUSER www-data"),
     USER.replace("/root/.local\nUSER app", "/srv/x\nENV PYTHONUSERBASE=/srv/x\nUSER app"),
+    PIECES.replace(
+        "/install/lib /usr/local/lib\nCOPY --from=builder /install/bin /usr/local/bin", "/install /opt/x"
+    ),
     "FROM python:3.12-slim AS builder\nRUN pip install --target=/deps x\nFROM python:3.12-slim\n"
     "COPY --from=builder /deps /deps\nENV PYTHONPATH=/deps\nCMD python -m uvicorn app:app\n",
 )
@@ -167,6 +172,17 @@ def test_every_stage_that_copies_gets_it_once() -> None:
     assert text.count("COPY --from=builder /opt/venv /opt/venv\n") == 2
     assert text.count('ENV PATH="/opt/venv/bin:$PATH"') == 3
     assert "/install" not in text
+
+
+def test_two_stages_on_one_base() -> None:
+    base = "FROM python:3.12-slim AS base\nCMD /root/.local/bin/uvicorn app:app\n"
+    twice = (
+        USER.replace("FROM python:3.12-slim", "FROM base")
+        + USER[USER.index("FROM python:3.12-slim AS run") :]
+    )
+    text = after(base + twice.replace("FROM python:3.12-slim AS runtime", "FROM base AS worker"))
+    assert text.count("CMD /opt/venv/bin/uvicorn") == 1
+    assert text.count("COPY --from=builder /opt/venv /opt/venv\n") == 2
 
 
 def test_commands_that_the_dockerfile_starts_by_their_path() -> None:
