@@ -61,14 +61,16 @@ _HEADERS = r"""; \
         r"|^(?!.*libcudadevrt).*\.a$", str(file))]"""
 
 _UNNEEDED = r"""; \
+    import subprocess, sys; \
     # Installers that no other package requires or imports.
     others = [each for each in installed if each.metadata["Name"] not in ("pip", "setuptools", "wheel")]; \
     own = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack"); \
     needed = [need for each in others for need in each.requires or () if "extra ==" not in need] + \
         [name for package, name in imports if package not in own]; \
-    print(*[tool for tool, use in dict(pip="pip", wheel="wheel", \
+    unneeded = [tool for tool, use in dict(pip="pip", wheel="wheel", \
         setuptools="setuptools|pkg_resources|distutils").items() \
-        if not any(re.match(rf"({{use}})\b", need) for need in needed)])"""
+        if not any(re.match(rf"({{use}})\b", need) for need in needed)]; \
+    unneeded and subprocess.run([sys.executable, "-m", "pip", "uninstall", "--yes", *unneeded], check=True)"""
 
 _COMMENT = "# Out with {what}, by each distribution's RECORD.\n"
 _KEPT = "# Tests that a package imports itself stay, and so do */testing and all dist-info.\n"
@@ -88,7 +90,8 @@ class PruneSitePackages(Rule):
     without it `importlib.metadata.version()` raises and entry points vanish. It runs in the stage that is
     copied from, since a later layer can only hide files.
 
-    hadolint and BuildKit's checks look at instructions only and have no such rule.
+    hadolint and BuildKit's checks look at instructions only and have no such rule. The step's program makes the
+    Dockerfile longer, of which tally/max-lines may speak.
     """
 
     title = "Prune what no package needs at run time"
@@ -151,13 +154,12 @@ class PruneSitePackages(Rule):
             "RUN /opt/venv/bin/pip install numpy\n\n"
             + _COMMENT.format(what="tests, headers, static libraries and unneeded installers")
             + _KEPT
-            + "RUN unneeded=$(/opt/venv/bin/python -c '"
+            + "RUN /opt/venv/bin/python -c '"
             + _READ.format(path="/opt/venv")
             + _TESTS.format()
             + _HEADERS
             + _UNNEEDED.format()
-            + '\') \\\n    && echo "$unneeded" | xargs -r /opt/venv/bin/python -m pip uninstall --yes\n\n'
-            "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n",
+            + "'\n\nFROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n",
         ),
         Example(
             title="pip and headers stay: a later step builds the application with them",
@@ -291,12 +293,7 @@ class _Parts:
         python = f"{self.path}/bin/python" if self._is_environment() else "python3"
         program = _READ.format(path=self.path)
         program += (_TESTS.format() if self.tests else "") + (_HEADERS if self.headers else "")
-        if not self.installers:
-            return f"RUN {python} -c '{program}'"
-        return (
-            f"RUN unneeded=$({python} -c '{program}{_UNNEEDED.format()}') \\\n"
-            f'    && echo "$unneeded" | xargs -r {python} -m pip uninstall --yes'
-        )
+        return f"RUN {python} -c '{program}{_UNNEEDED.format() if self.installers else ''}'"
 
     def _is_environment(self) -> bool:
         """Whether there is a Python of its own in it: a virtual environment, not a prefix or /usr/local."""
