@@ -25,7 +25,8 @@ class EffectiveCleanup(Rule):
 
     Left alone: clean-up of what COPY brought from the build context (a .dockerignore keeps that out), of directories
     that a cache mount covers, and of lists that a later step still needs. hadolint's DL3009 is the same for apt's
-    lists; BuildKit's checks have no rule for it.
+    lists; BuildKit's checks have no rule for it. Blank lines stay as they were around what moves
+    (tally/newline-between-instructions).
     """
 
     title = "Clean up where it counts"

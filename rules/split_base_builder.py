@@ -46,7 +46,10 @@ class SplitBaseBuilder(Rule):
     the 11.89 GB of one measured image.
 
     Docker's documentation calls it a multi-stage build. hadolint and BuildKit's checks look at single instructions
-    and have no rule for it.
+    and have no rule for it. A step that installs packages becomes two, one in the builder and one in the runtime, in
+    its author's words; so linters say twice what they said once: DL3008, tally/sort-packages,
+    tally/prefer-package-cache-mounts, tally/prefer-run-heredoc. Blank lines stay as they were around what moves
+    (tally/newline-between-instructions).
     """
 
     title = "Split base and builder"

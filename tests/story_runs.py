@@ -1,0 +1,55 @@
+"""Takes the stories and the demo through all their phases, and measures what their commits cost."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from stories import bahr, bot_core, phentrieve, truthgraph
+
+from phasewise.cli.demo import create as demo
+from phasewise.migration.events import Event, Finished, Measured
+from phasewise.migration.session import Session
+from phasewise.model.measurement import Measurement, Scenario
+from phasewise.model.status import State
+
+REPOSITORIES: dict[str, ModuleType] = {
+    "bahr": bahr,
+    "truthgraph": truthgraph,
+    "bot_core": bot_core,
+    "phentrieve": phentrieve,
+    "demo": demo,
+}
+
+
+def prepared(name: str, folder: Path) -> Session:
+    """The repository below `folder`, with its baseline built, looked into and checked."""
+    session = Session.open(REPOSITORIES[name].create(folder / name))
+    finish(session.prepare())
+    return session
+
+
+def commit_all(session: Session) -> tuple[str, ...]:
+    """Commits every phase that is on by default, without building; their ids in order."""
+    while True:
+        rows = session.status().rows
+        ready = next((row.id for row in rows if row.state is State.PROPOSED and not row.refusal), None)
+        if ready is None:
+            return session.applied()
+        finish(session.apply(ready, measure=False))
+
+
+def figures(
+    session: Session, revision: str, scenarios: Sequence[Scenario], repeat: int = 1
+) -> dict[Scenario, Measurement]:
+    """What `revision` costs in each scenario; one that does not build is in it too, and says so."""
+    events = tuple(session.measure(revision, scenarios, repeat))
+    return {event.measurement.scenario: event.measurement for event in events if isinstance(event, Measured)}
+
+
+def finish(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events of a job that must go well."""
+    seen = tuple(events)
+    last = seen[-1]
+    assert isinstance(last, Finished)
+    assert last.ok, last.summary
+    return seen
