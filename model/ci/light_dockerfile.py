@@ -48,11 +48,11 @@ def derive(
     edits: set[Edit] = set()
     gone: dict[Instruction, list[Command]] = {}
     for install in installs(view):
-        if _installs_only(install, left_out):
+        if installs_only(install, left_out):
             gone.setdefault(install.instruction, []).append(install.command)
         else:
             edits.update(_install_edits(dockerfile, install, lists, left_out))
-    for instruction, command in _users(dockerfile, modules):
+    for instruction, command in users(dockerfile, modules):
         gone.setdefault(instruction, []).append(command)
     dropped = [" ".join(command.argv) for commands in gone.values() for command in commands]
     for instruction, commands in gone.items():
@@ -87,7 +87,7 @@ def _by_name(lists: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield f"{posixpath.basename(path)}{bracket}{extras}", new
 
 
-def _installs_only(install: Install, left_out: Collection[str]) -> bool:
+def installs_only(install: Install, left_out: Collection[str]) -> bool:
     """Whether the command names packages only, all of them left out."""
     names = [package(word.value) for word in install.named]
     return (
@@ -165,7 +165,7 @@ def _is_alone(text: str, install: Install) -> bool:
     return joined and not install.instruction.heredocs and ";" not in before and "||" not in after
 
 
-def _users(dockerfile: Dockerfile, modules: Collection[str]) -> Iterator[tuple[Instruction, Command]]:
+def users(dockerfile: Dockerfile, modules: Collection[str]) -> Iterator[tuple[Instruction, Command]]:
     """The commands that run Python code which imports one of `modules`: `python -c`, `python -m`."""
     for instruction in dockerfile.instructions:
         script = Script.of(dockerfile, instruction) if instruction.keyword == "RUN" else None

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.python.environments import installs as environment_installs
 from phasewise.model.python.installs import Install, options_of
+from phasewise.model.python.prepend import prepended
 from phasewise.model.python.torch_builds import CPU_INDEX, FAMILY, Bringing
 from phasewise.model.repo import RepoView
 from phasewise.model.text import Edit, Span
@@ -117,21 +118,11 @@ def why_not(view: RepoView, each: Bringing, versions: Mapping[str, str]) -> str:
 def edits(view: RepoView, each: Bringing, versions: Mapping[str, str]) -> Iterator[Edit]:
     """The install in front of the command, joined so that its failure ends the build, and a comment above."""
     dockerfile, install = view.dockerfile, each.install
-    text, span = dockerfile.text, install.command.span
+    text = dockerfile.text
     newline = "\r\n" if "\r\n" in text else "\n"
     start = dockerfile.lines(install.instruction, comments=False).start
     yield Edit(Span(start, start), f"{_COMMENT}{newline}")
-    line = text[text.rfind("\n", 0, span.start) + 1 : span.start]
-    indent = line[: len(line) - len(line.lstrip())] or "    "
-    behind = text[: span.start].rstrip().removesuffix(dockerfile.escape).rstrip().endswith("&&")
-    joint = f" && {dockerfile.escape}{newline}{indent}" if behind and not line.strip() else None
-    joint = joint or f" {dockerfile.escape}{newline}{indent}&& "
-    command = _command(text, install, versions)
-    if _is_alone(text, install):
-        yield Edit(Span(span.start, span.start), f"{command}{joint}")
-    else:
-        yield Edit(Span(span.start, span.start), f"({command}{joint}")
-        yield Edit(Span(span.end, span.end), ")")
+    yield from prepended(dockerfile, install, _command(text, install, versions))
 
 
 def _command(text: str, install: Install, versions: Mapping[str, str]) -> str:
@@ -146,15 +137,6 @@ def _command(text: str, install: Install, versions: Mapping[str, str]) -> str:
 
 def _is_dropped(name: str) -> bool:
     return name in _NOT_FOR_WHEELS or (name.startswith(("-r", "-c")) and not name.startswith("--"))
-
-
-def _is_alone(text: str, install: Install) -> bool:
-    """Whether another command can be added with `&&`: after `;`, `set -e` would not see it fail."""
-    arguments, command = install.instruction.arguments, install.command.span
-    before = text[arguments.start : command.start].strip(" \t\r\n\\")
-    after = text[command.end : arguments.end].strip(" \t\r\n\\")
-    joined = (not before or before.endswith("&&")) and (not after or after.startswith("&&"))
-    return joined and not install.instruction.heredocs and ";" not in before and "||" not in after
 
 
 def _environment(dockerfile: Dockerfile, install: Install) -> str:
