@@ -1,10 +1,23 @@
 """What a phase takes out on purpose is not missed; everything else is."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from git_sandbox import Sandbox
+from test_session import Writing
 from test_verify_fake import ANSWERS, engine_with, printed, run
 
+from phasewise.migration import ledger
+from phasewise.migration.choices import Choices
 from phasewise.migration.removals import allowed, checks_of, unasked
+from phasewise.migration.session import Session
+from phasewise.migration.survey import Survey
 from phasewise.model.census import Census, Distribution, Script
 from phasewise.model.measurement import CheckResult, Verdict, Verification
+from phasewise.model.phase import Declined, Phase
+from phasewise.model.repo import RepoView
+from phasewise.rules.base import Picks
 
 CENSUS = Census(
     image_bytes=1,
@@ -63,3 +76,28 @@ def test_verifying_passes_without_what_is_gone_and_fails_without_the_word() -> N
     assert verified.broken_since(baseline) == ()
     assert not tuple(unasked(None, (), gone))
     assert isinstance(verified, Verification)
+
+
+class Removing(Writing):
+    """Writes a file, and says that a package is gone with it."""
+
+    def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
+        answer = super().propose(view, picks)
+        return replace(answer, removes=("triton",)) if isinstance(answer, Phase) else answer
+
+
+def test_from_the_phase_on_and_until_it_is_taken_back(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing-listens-here.sock")
+    rules = [Writing("first", "a", "1"), Removing("second", "b", "2")]
+    session = Session.open(sandbox.root, rules=rules)
+    repository, target = session.repository, session.target
+    ledger.record_census(repository, repository.head(), target, CENSUS)
+    for id in ("first", "second"):
+        list(session.apply(id, measure=False))
+    survey = Survey(repository, target, Choices(repository.git_directory), rules)
+    assert "import:triton" in survey.gone(repository.head())
+    assert survey.gone(repository.resolve("HEAD^")) == frozenset()
+    list(session.rollback("second", measure=False))
+    assert survey.gone(repository.head()) == frozenset()
