@@ -157,6 +157,12 @@ class Reader:
         """The paths of the regular files of a commit: no symbolic links, no submodules."""
         return tuple(path for path, entry in self.entries(commit).items() if entry.is_regular)
 
+    def sizes(self, commit: str) -> dict[str, int]:
+        """The bytes of everything in a commit's tree, by path; none for a submodule."""
+        listed = self.git.read("ls-tree", "-r", "-l", "-z", "--full-tree", self._known(commit)).fields
+        split = (line.partition("\t") for line in listed)
+        return {path: int(size) if (size := head.split()[-1]).isdecimal() else 0 for head, _, path in split}
+
     def files(self, commit: str, paths: Collection[str] | None = None) -> Mapping[str, str]:
         """The text files of a commit by path, each read when it is asked for.
 

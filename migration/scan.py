@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from phasewise.migration.git import Repository
 from phasewise.migration.history import Introduced
+from phasewise.migration.sizes import Sizes
 from phasewise.model.builds import context
 from phasewise.model.builds.dockerfile_names import is_named_so, is_secondary, may_be_one, reads_like_one
 from phasewise.model.builds.references import build_references, is_vendored
@@ -33,6 +34,7 @@ class _Snapshot:
     paths: frozenset[str]
     builds: tuple[BuildReference, ...]
     introduced: Introduced
+    sizes: Sizes
 
 
 _snapshots: WeakKeyDictionary[Repository, dict[str, _Snapshot]] = WeakKeyDictionary()
@@ -59,6 +61,7 @@ def view(repository: Repository, commit: str, target: Target, census: Census | N
         builds=snapshot.builds,
         introduced=snapshot.introduced,
         census=census,
+        sizes=snapshot.sizes,
     )
 
 
@@ -74,7 +77,11 @@ def _snapshot(repository: Repository, commit: str) -> _Snapshot:
         while len(known) >= _MOST_SNAPSHOTS:
             known.pop(next(iter(known)))
         known[commit] = _Snapshot(
-            files, paths, build_references(files, paths), Introduced(repository, commit)
+            files,
+            paths,
+            build_references(files, paths),
+            Introduced(repository, commit),
+            Sizes(repository, commit),
         )
     return known[commit]
 

@@ -83,6 +83,8 @@ class RepoView:
     """Which commit brought in (path, 1-based line) of the committed text; may be computed when asked."""
     census: Census | None = None
     """What is inside the baseline's image; None until it was built."""
+    sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Bytes of the committed files, links and binary files too, by path; may be asked from git when used."""
     original: Mapping[str, str] | None = None
     """The committed texts, where earlier phases of the plan changed `files`."""
 
