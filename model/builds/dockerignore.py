@@ -8,22 +8,43 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
+
+from phasewise.model.repo import RepoView, normalise
+
+
+def ignore_file(view: RepoView, dockerfile: str, context: str) -> str:
+    """The path of the file whose patterns a build of `dockerfile` in `context` obeys, whether it is there or not.
+
+    Source: BuildKit's `X.Dockerfile.dockerignore` replaces `.dockerignore`; the two are never read together.
+    """
+    own = f"{dockerfile}.dockerignore"
+    return own if own in view.paths else normalise(f"{context}/.dockerignore")
 
 
 def is_ignored(text: str, path: str) -> bool:
     """Whether the patterns in `text` keep `path`, relative to the build context, out of it."""
     ignored = False
     parents = [path, *(str(folder) for folder in PurePosixPath(path).parents if str(folder) != ".")]
-    for line in text.lstrip("\ufeff").splitlines():
-        pattern = line.strip()
-        if not pattern or line.startswith("#"):
-            continue
-        negated = pattern.startswith("!")
-        expression = _expression(posixpath.normpath(pattern.removeprefix("!").strip().lstrip("/")))
+    for negated, expression in _patterns(text):
         if any(expression.fullmatch(each) for each in parents):
             ignored = not negated
     return ignored
+
+
+def taken_back(text: str) -> tuple[str, ...]:
+    """The patterns behind `!`: what must come in although an earlier pattern keeps it out."""
+    lines = (line.strip() for line in text.lstrip("\ufeff").splitlines() if not line.startswith("#"))
+    return tuple(posixpath.normpath(line[1:].strip().lstrip("/")) for line in lines if line.startswith("!"))
+
+
+def with_lines(text: str, lines: tuple[str, ...]) -> str:
+    """The patterns with `lines` behind them, after a blank line, in the file's own line ends."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    gap = newline if text and not text.endswith("\n") else ""
+    gap += newline if text.strip() else ""
+    return text + gap + "".join(f"{line}{newline}" for line in lines)
 
 
 def with_exception(text: str, path: str) -> str:
@@ -31,6 +52,18 @@ def with_exception(text: str, path: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     gap = newline if text and not text.endswith("\n") else ""
     return f"{text}{gap}!{path}{newline}"
+
+
+@lru_cache(maxsize=512)
+def _patterns(text: str) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+    """Each pattern with whether it takes back."""
+    found = []
+    for line in text.lstrip("\ufeff").splitlines():
+        pattern = line.strip()
+        if pattern and not line.startswith("#"):
+            expression = _expression(posixpath.normpath(pattern.removeprefix("!").strip().lstrip("/")))
+            found.append((pattern.startswith("!"), expression))
+    return tuple(found)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

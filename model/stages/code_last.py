@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from phasewise.model.builds.dockerignore import is_ignored
+from phasewise.model.builds.dockerignore import ignore_file, is_ignored
 from phasewise.model.debian.apt import is_upkeep
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
@@ -129,9 +129,7 @@ def _is_harmless(command: Command) -> bool:
 
 def _check_writes(view: RepoView, copies: Sequence[Instruction], last: Instruction, stage: Stage) -> None:
     """Refuses where an install writes below a folder that the code is copied to, and the copy may hold that too."""
-    ignored = view.files.get(f"{view.target.dockerfile}.dockerignore") or view.files.get(
-        view.context_path(".dockerignore"), ""
-    )
+    ignored = view.files.get(ignore_file(view, view.target.dockerfile, view.target.context), "")
     for install in environments.installs(view.dockerfile, stage):
         for copy in copies:
             target = target_of(view, copy)

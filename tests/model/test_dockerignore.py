@@ -2,7 +2,14 @@
 
 import pytest
 
-from phasewise.model.builds.dockerignore import is_ignored, with_exception
+from phasewise.model.builds.dockerignore import (
+    ignore_file,
+    is_ignored,
+    taken_back,
+    with_exception,
+    with_lines,
+)
+from phasewise.model.repo import RepoView, Target
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,36 @@ def test_an_exception_lets_the_file_in(patterns: str) -> None:
     assert text.startswith(patterns)
     assert not is_ignored(text, "requirements-ci.txt")
     assert ("\r\n" in text) == ("\r\n" in patterns)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "a\n!b\n"),
+        ("x\n", "x\n\na\n!b\n"),
+        ("x", "x\n\na\n!b\n"),
+        ("x\r\n", "x\r\n\r\na\r\n!b\r\n"),
+    ],
+)
+def test_lines_go_behind_a_blank_one(text: str, expected: str) -> None:
+    assert with_lines(text, ("a", "!b")) == expected
+
+
+def test_what_is_taken_back() -> None:
+    assert taken_back("\ufeff*\n! /app/\n#!x\n!docs/**\r\n") == ("app", "docs/**")
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "context", "files", "expected"),
+    [
+        ("Dockerfile", ".", (), ".dockerignore"),
+        ("api/Dockerfile", "api", ("api/.dockerignore",), "api/.dockerignore"),
+        ("api/Dockerfile", ".", ("api/.dockerignore",), ".dockerignore"),
+        ("api/Dockerfile", ".", ("api/Dockerfile.dockerignore",), "api/Dockerfile.dockerignore"),
+        ("ci.Dockerfile", ".", ("ci.Dockerfile.dockerignore", ".dockerignore"), "ci.Dockerfile.dockerignore"),
+        ("Dockerfile", ".", ("ci.Dockerfile.dockerignore",), ".dockerignore"),
+    ],
+)
+def test_which_file_counts(dockerfile: str, context: str, files: tuple[str, ...], expected: str) -> None:
+    view = RepoView(Target(dockerfile, context), dict.fromkeys(files, ""), frozenset(files))
+    assert ignore_file(view, dockerfile, context) == expected
