@@ -147,7 +147,7 @@ def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> I
                     yield Use(command, view.evidence(dockerfile.path, instruction.line))
             elif instruction.keyword == "RUN" and instruction.span not in skip:
                 yield from _run_uses(view, instruction, wanted)
-    outside = [*_outside(view)]
+    outside = [*outside_commands(view)]
     for path, line, text in outside:
         for command in _mentioned(text, wanted):
             yield Use(command, view.evidence(path, line))
@@ -174,7 +174,7 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
             yield Use(name, view.evidence(view.dockerfile.path, view.dockerfile.line_of(command.span.start)))
 
 
-def _outside(view: RepoView) -> Iterator[tuple[str, int, str]]:
+def outside_commands(view: RepoView) -> Iterator[tuple[str, int, str]]:
     """(path, line, text) of what compose files, workflows, manifests and platforms run in the image."""
     for path in sorted(view.paths):
         if not _RUNNERS.search(path):
