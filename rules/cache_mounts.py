@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from phasewise.model.builds.classic_builder import without_mounts
 from phasewise.model.downloads.apt import lists_are_fetched_where_used
 from phasewise.model.downloads.mounting import Mounting, mounting
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
@@ -37,6 +38,8 @@ class CacheMounts(Rule):
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """See Rule.propose."""
         dockerfile = view.dockerfile
+        if reason := without_mounts(view):
+            return self.declined(reason)
         needed = dockerfile.needed_by(view.stage)
         apt = lists_are_fetched_where_used(view)
         plans = [
@@ -129,6 +132,21 @@ class CacheMounts(Rule):
             title="a user whose id is not known",
         ),
         Example('FROM python:3.12-slim\nRUN ["pip", "install", "idna"]\n', title="exec form"),
+        Example(
+            "FROM python:3.12-slim\nRUN useradd -u 7 app\nUSER app\n"
+            "RUN --mount=type=cache,target=/home/app/.cache/pip,uid=7,gid=7 pip install idna\n",
+            title="a mount in the user's home that belongs to the user",
+        ),
+        Example(
+            "FROM python:3.12-slim\nCOPY wheels wheels\nRUN pip install --no-index --find-links=wheels idna\n"
+            "RUN pip install --no-deps --no-build-isolation .\n",
+            title="nothing is fetched",
+        ),
+        Example(
+            "FROM python:3.12-slim\nRUN pip install idna\n",
+            files={"Makefile": "image:\n\tDOCKER_BUILDKIT=0 docker build .\n"},
+            title="built without BuildKit",
+        ),
         Example("FROM alpine\nCOPY . .\n", title="nothing is downloaded"),
     )
 

@@ -9,14 +9,15 @@ from itertools import pairwise
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.downloads.apt import APT_CACHES, fetches_and_installs, without_docker_clean
 from phasewise.model.downloads.cleaning import without_cleaning
+from phasewise.model.downloads.mounts import mounts
 from phasewise.model.downloads.tools import TOOLS, downloader, folders_of
 from phasewise.model.edits import drop_word
 from phasewise.model.hadolint import pragma
+from phasewise.model.paths import overlap, within
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span
 
-_NO_CACHE = frozenset({"--no-cache-dir", "--no-cache"})
 _ASKS_THE_OPPOSITE = {"pip": "DL3042", "apt": "DL3009"}
 """What hadolint says of a cache that is not emptied, by tool."""
 
@@ -46,7 +47,9 @@ def mounting(view: RepoView, instruction: Instruction, apt: bool) -> Mounting | 
     for tool, commands in calls.items():
         folders = folders_of(view, instruction, tool, commands)
         if folders is None:
-            plan.reasons.append(f"line {instruction.line}: the id of its user is not known")
+            plan.reasons.append(
+                f"line {instruction.line}: the id of its user is not known, or it links to its cache"
+            )
             continue
         plan.tools.append(tool)
         targets += folders.targets
@@ -64,6 +67,7 @@ def mounting(view: RepoView, instruction: Instruction, apt: bool) -> Mounting | 
             for target in APT_CACHES
             if not _mounted(view, instruction, target)
         ]
+        plan.edits += _locked(view, instruction)
         plan.edits += without_docker_clean(view, instruction, script)
     if not plan.tools:
         return plan if plan.reasons else None
@@ -87,14 +91,16 @@ def _conflicting(edits: Sequence[Edit]) -> bool:
 
 
 def _mounted(view: RepoView, instruction: Instruction, target: str) -> bool:
-    """Whether the RUN mounts a cache at `target` or above it already."""
-    for mount in instruction.flags_named("mount"):
-        options = dict(part.partition("=")[::2] for part in mount.split(","))
-        place = options.get("target") or options.get("dst") or options.get("destination") or ""
-        place = (view.dockerfile.expand(place, instruction) or place).rstrip("/")
-        if place and f"{target}/".startswith(f"{place}/"):
-            return True
-    return False
+    """Whether the RUN mounts something at `target` or above it already."""
+    return any(mount.target and within(target, mount.target) for mount in mounts(view, instruction))
+
+
+def _locked(view: RepoView, instruction: Instruction) -> Iterator[Edit]:
+    """Keeps two builds from writing to apt's caches at once: apt itself would fail."""
+    for mount in mounts(view, instruction):
+        of_apt = any(overlap(mount.target, cache) for cache in APT_CACHES)
+        if mount.is_cache and of_apt and "sharing" not in mount.options:
+            yield Edit(Span(mount.flag.span.end, mount.flag.span.end), ",sharing=locked")
 
 
 def _switched_on(
@@ -105,10 +111,10 @@ def _switched_on(
     variables = view.dockerfile.variables(instruction)
     for command in commands:
         for word in command.words:
-            if word.value in _NO_CACHE:
+            if word.value in TOOLS[name].off_options:
                 yield drop_word(view.dockerfile.text, word.span)
         assigned = dict(command.assignments)
-        emptied = f"{off}= " if off and variables.get(off) and off not in assigned else ""
-        if emptied or assignment:
+        switched = f"{off}={TOOLS[name].on} " if off and variables.get(off) and off not in assigned else ""
+        if switched or assignment:
             start = command.span.start
-            yield Edit(Span(start, start), f"{emptied}{assignment}")
+            yield Edit(Span(start, start), f"{switched}{assignment}")

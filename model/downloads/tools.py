@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phasewise.model.dockerfile import Instruction
+from phasewise.model.downloads.mounts import mounts
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 
@@ -24,14 +25,34 @@ class Tool:
     """What is mounted of it. Poetry keeps environments in the same folder, which must not vanish."""
     off: str = ""
     """The variable that switches the cache off."""
+    on: str = ""
+    """What it must be for the cache to be used: pip takes every word for off, "0" too, and uv accepts no empty one."""
+    off_options: tuple[str, ...] = ()
     cleaning: tuple[tuple[str, ...], ...] = ()
 
 
 TOOLS = {
-    "pip": Tool("PIP_CACHE_DIR", ".cache/pip", off="PIP_NO_CACHE_DIR", cleaning=(("pip", "cache"),)),
-    "uv": Tool("UV_CACHE_DIR", ".cache/uv", off="UV_NO_CACHE", cleaning=(("uv", "cache"),)),
+    "pip": Tool(
+        "PIP_CACHE_DIR",
+        ".cache/pip",
+        off="PIP_NO_CACHE_DIR",
+        off_options=("--no-cache-dir",),
+        cleaning=(("pip", "cache"),),
+    ),
+    "uv": Tool(
+        "UV_CACHE_DIR",
+        ".cache/uv",
+        off="UV_NO_CACHE",
+        on="0",
+        off_options=("--no-cache", "--no-cache-dir", "-n"),
+        cleaning=(("uv", "cache"),),
+    ),
     "poetry": Tool(
-        "POETRY_CACHE_DIR", ".cache/pypoetry", ("cache", "artifacts"), cleaning=(("poetry", "cache"),)
+        "POETRY_CACHE_DIR",
+        ".cache/pypoetry",
+        ("cache", "artifacts"),
+        off_options=("--no-cache",),
+        cleaning=(("poetry", "cache"),),
     ),
     "npm": Tool("npm_config_cache", ".npm", cleaning=(("npm", "cache"),)),
 }
@@ -49,8 +70,10 @@ class Folders:
 
 
 def downloader(command: Command) -> str | None:
-    """The tool that downloads packages in this command."""
+    """The tool that downloads packages in this command; None also where it is told to fetch nothing."""
     argv = (command.name, *command.argv[1:])
+    if {"--no-index", "--offline"} & {*argv} or _takes_only_what_is_there(argv):
+        return None
     if re.fullmatch(r"python[\d.]*", argv[0]) and argv[1:3] == ("-m", "pip"):
         argv = argv[2:]
     match argv:
@@ -65,6 +88,28 @@ def downloader(command: Command) -> str | None:
     return None
 
 
+def _takes_only_what_is_there(argv: Sequence[str]) -> bool:
+    """Whether it installs the project itself, with what its build needs in place already."""
+    operands = (
+        [word for word in argv[argv.index("install") + 1 :] if word[0:1] != "-"] if "install" in argv else []
+    )
+    return {"--no-deps", "--no-build-isolation"} <= {*argv} and all(word[0:1] in "./" for word in operands)
+
+
+def _own_mount(view: RepoView, instruction: Instruction, folder: str) -> str | None:
+    """Where the RUN mounts the tool's folder of a home already, and gives it to its user."""
+    for mount in mounts(view, instruction):
+        if mount.is_cache and "uid" in mount.options and mount.target.endswith(f"/{folder}"):
+            return mount.target
+    return None
+
+
+def _links_to_its_cache(variables: Mapping[str, str], commands: Sequence[Command]) -> bool:
+    """Whether uv leaves symbolic links to a cache that the image would not have."""
+    words = {word for command in commands for word in command.argv}
+    return variables.get("UV_LINK_MODE") == "symlink" or bool({"symlink", "--link-mode=symlink"} & words)
+
+
 def folders_of(
     view: RepoView, instruction: Instruction, name: str, commands: Sequence[Command]
 ) -> Folders | None:
@@ -74,7 +119,11 @@ def folders_of(
     to root, and a home with a `.cache` that its user cannot write to would stay in the image.
     """
     tool = TOOLS[name]
+    if own := _own_mount(view, instruction, tool.folder):
+        return Folders((own,), "", "")
     variables = view.dockerfile.variables(instruction) | dict(commands[0].assignments)
+    if name == "uv" and _links_to_its_cache(variables, commands):
+        return None
     user = view.dockerfile.user(instruction).partition(":")[0]
     base = variables.get(tool.variable, "")
     options = assignment = ""

@@ -128,6 +128,44 @@ def test_apt(script: str, expected: str) -> None:
     assert after(f"{BASE}RUN {script}") == f"{BASE}{APT}{expected}"
 
 
+@pytest.mark.parametrize(
+    ("variable", "command", "expected"),
+    [
+        # pip takes every word for off, "0" too; uv accepts no empty one.
+        ("PIP_NO_CACHE_DIR=1", "pip install idna", "PIP_NO_CACHE_DIR= pip install idna"),
+        ("UV_NO_CACHE=1", "uv sync", "UV_NO_CACHE=0 uv sync"),
+        ("X=1", "uv pip install -n idna", "uv pip install idna"),
+    ],
+)
+def test_the_cache_is_switched_on_as_the_tool_reads_it(variable: str, command: str, expected: str) -> None:
+    assert after(f"{BASE}ENV {variable}\nRUN {command}\n").endswith(f"    {expected}\n")
+
+
+def test_apt_mounts_that_are_there_are_locked() -> None:
+    mounts = "--mount=type=cache,target=/var/cache/apt{0} --mount=type=cache,target=/var/lib/apt{0}"
+    rest = f" {CLEAN}; apt-get update && apt-get install -y git\n"
+    result = after(f"{BASE}RUN {mounts.format('')}{rest}")
+    assert result == f"{BASE}RUN {mounts.format(',sharing=locked')}{rest}"
+    reason(f"{BASE}RUN {mounts.format(',sharing=private')}{rest}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BASE}ENV UV_LINK_MODE=symlink\nRUN uv sync\n",
+        f"{BASE}RUN uv pip install --link-mode symlink idna\n",
+        f"# syntax=docker/dockerfile:1.1\n{BASE}RUN pip install idna\n",
+        f"{BASE}RUN uv sync --offline\n",
+    ],
+)
+def test_what_a_mount_would_break_or_not_help(text: str) -> None:
+    reason(text)
+
+
+def test_a_frontend_that_knows_mounts() -> None:
+    after(f"# syntax=docker/dockerfile:1.10\n{BASE}RUN pip install idna\n")
+
+
 def test_a_heredoc_with_tabs() -> None:
     text = f"{BASE}RUN <<-EOF\n\tset -e\n\tapt-get update\n\tapt-get install -y git\n\tapt-get clean\n\tEOF\n"
     assert after(text) == (
