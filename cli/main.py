@@ -57,7 +57,8 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
     "goal",
     metavar="SIZE",
     callback=goal_bytes,
-    help="Say whether the image can get as small as that, as 500MB, and what would have to go.",
+    help="Say whether the image can get as small as that, 500MB say, and what would have to go; "
+    "default: the budget that the repository declares.",
 )
 @target_options
 @json_option
@@ -69,7 +70,7 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
     plans = []
     for target in targets:
         session.select(target)
-        plans.append(output.Planned(target, session.plan(), session.floor(), goal))
+        plans.append(output.Planned(target, session.plan(), session.floor(), goal or session.budget_bytes()))
     if as_json:
         output.data(output.plan_record(session, plans))
     else:

@@ -185,8 +185,7 @@ def _outlook(planned: Planned) -> list[str]:
     if planned.floor is None:
         early = "Goal: whether it can be reached is known once the baseline is built (phasewise verify)."
         return [early, ""] if planned.goal_bytes is not None else []
-    said = outlook.sentences(planned.floor) + (outlook.goal(planned.goal) if planned.goal else [])
-    return [*said, ""]
+    return [*outlook.sentences(planned.floor, planned.goal_bytes), ""]
 
 
 def print_status(status: Status) -> None:
@@ -212,9 +211,8 @@ def print_status(status: Status) -> None:
             _out(f"      {result.explanation or result.title}")
     if now and now.image_bytes is not None and now is not start:
         _out(f"now {status.head[:12]}  {size(now.image_bytes)} measured")
-    if status.floor:
-        for line in outlook.sentences(status.floor):
-            _out(line)
+    for line in outlook.sentences(status.floor, status.budget_bytes):
+        _out(line)
 
 
 def print_measurements(measurements: Sequence[Measurement]) -> None:

@@ -16,8 +16,11 @@ _NAMED = 5
 """Packages that a sentence names; the others are summed up."""
 
 
-def sentences(floor: Floor) -> list[str]:
-    """The predicted total, the floor and what it is made of, the floor with each phase that asks first."""
+def sentences(floor: Floor | None, goal_bytes: int | None = None) -> list[str]:
+    """The predicted total, the floor and what it is made of, the floor with each phase that asks first; then
+    whether a wanted size can be reached. Empty where nothing is known yet."""
+    if floor is None:
+        return []
     start = f", from {size(floor.now_bytes)} now" if floor.now_bytes is not None else ""
     said = [
         f"Plan: {size(floor.planned_bytes)} predicted{start}.",
@@ -25,7 +28,8 @@ def sentences(floor: Floor) -> list[str]:
         if _parts(floor)
         else f"Floor: {size(floor.image_bytes)} predicted.",
     ]
-    return said + [f"With {each.id}: {size(each.image_bytes)} predicted." for each in floor.asking]
+    said += [f"With {each.id}: {size(each.image_bytes)} predicted." for each in floor.asking]
+    return said + (goal(floor.goal(goal_bytes)) if goal_bytes is not None else [])
 
 
 def goal(goal: Goal) -> list[str]:

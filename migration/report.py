@@ -49,7 +49,7 @@ def markdown(status: Status) -> str:
             lines += [_prose(paragraph), ""]
         points = [f"- {point}" for point in (*map(_cell, _origins(row)), *map(_prose, _findings(row)))]
         lines += [*points, ""] if points else []
-    left = outlook.sentences(status.floor) if status.floor else []
+    left = outlook.sentences(status.floor, status.budget_bytes)
     if left:
         lines += ["## What is left", "", *(f"- {_prose(sentence)}" for sentence in left), ""]
     lines += [
@@ -73,7 +73,7 @@ def page(status: Status) -> str:
         + "".join(f"<li>{_text(point)}</li>" for point in (*_origins(row), *_findings(row)))
         for row in done
     )
-    left = outlook.sentences(status.floor) if status.floor else []
+    left = outlook.sentences(status.floor, status.budget_bytes)
     if left:
         sections += "<h2>What is left</h2>" + "".join(f"<li>{_text(sentence)}</li>" for sentence in left)
     return (

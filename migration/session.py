@@ -122,6 +122,10 @@ class Session:
         """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
         return self._survey.floor()
 
+    def budget_bytes(self) -> int | None:
+        """The size that the repository declares for the target's image; None where it declares none."""
+        return self._survey.budget_bytes()
+
     def report(self, format: str) -> str:
         """The migration so far as `md` (the text of a pull request), `html` or `json`."""
         return render(self.status(), format)

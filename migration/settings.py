@@ -9,7 +9,17 @@ from typing import Any
 
 from phasewise.migration.errors import Usage
 from phasewise.migration.git import Repository
-from phasewise.migration.verify import DeclaredCheck
+from phasewise.model.repo import Target
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredCheck:
+    """A command that must end with status 0 inside the image, run without a shell and without its entry point."""
+
+    name: str
+    command: tuple[str, ...]
+    network: bool = False
+    timeout_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,11 @@ class Settings:
     checks: tuple[DeclaredCheck, ...] = ()
     size_budget_bytes: Mapping[str, int] = field(default_factory=dict)
     """By Dockerfile, or `Dockerfile:stage`; what CI compares the image with."""
+
+    def budget_bytes(self, target: Target) -> int | None:
+        """The budget of a target; None where none is declared."""
+        name = f"{target.dockerfile}:{target.stage}" if target.stage else target.dockerfile
+        return self.size_budget_bytes.get(name)
 
 
 def read_settings(repository: Repository, commit: str) -> Settings:

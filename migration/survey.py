@@ -11,6 +11,7 @@ from phasewise.migration.errors import Refused, Usage
 from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, free_id, make_plan, propose, recorded_picks, rule_of, ticked
+from phasewise.migration.settings import read_settings
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError, Stage
 from phasewise.model.floor import Floor, floor
@@ -93,6 +94,7 @@ class Survey:
             baseline_census=self.census(),
             current_measurement=self.record(head).newest,
             floor=self.floor(),
+            budget_bytes=self.budget_bytes(),
             refusal=self.repository.blockers(()),
             branch_decided=self._choices.branch_decided,
         )
@@ -130,6 +132,13 @@ class Survey:
             self._wishes(applied).skipped,
             self._measured_stage(),
         )
+
+    def budget_bytes(self) -> int | None:
+        """The size that the repository wants the image to keep to; None where none is declared, or not readably."""
+        try:
+            return read_settings(self.repository, self.repository.head()).budget_bytes(self.target)
+        except Usage:
+            return None
 
     def view(self, commit: str) -> RepoView:
         """What a rule may look at."""

@@ -99,6 +99,8 @@ class Status:
     """What is inside the baseline's image; None until it was built."""
     floor: Floor | None = None
     """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
+    budget_bytes: int | None = None
+    """The size that the repository declares for the image."""
     branch_decided: bool = False
     """Whether the user was asked already where to commit in this repository."""
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from phasewise.migration.checks.subject import result
 from phasewise.migration.containers import RunResult
 from phasewise.migration.events import Cancel
 from phasewise.migration.images import Engine
+from phasewise.migration.settings import DeclaredCheck as DeclaredCheck
 from phasewise.model.measurement import CheckResult
 
 _SHOWN_CHARACTERS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredCheck:
-    """A command that must end with status 0 inside the image, run without a shell and without its entry point."""
-
-    name: str
-    command: tuple[str, ...]
-    network: bool = False
-    timeout_seconds: float = 60.0
 
 
 def check_declared(engine: Engine, image: str, check: DeclaredCheck, cancel: Cancel) -> CheckResult:

@@ -191,3 +191,19 @@ def test_an_applied_phase_that_was_not_measured_still_counts(sandbox: Sandbox, p
     phasewise("apply", "drop_compileall", "-C", sandbox.root)
     (target,) = phasewise("plan", sandbox.root, "--json").json["targets"]
     assert target["floor"]["image_bytes"] == 700
+
+
+def test_the_declared_budget_is_the_goal(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit(
+        "bytecode",
+        Dockerfile="FROM python:3.12\nWORKDIR /srv\nRUN python -m compileall -b /srv\n",
+        **{"phasewise.toml": '[size_budget_bytes]\n"Dockerfile" = 699\n'},
+    )
+    record_census(sandbox)
+    (target,) = phasewise("plan", sandbox.root, "--json").json["targets"]
+    assert (target["goal"]["image_bytes"], target["goal"]["over_bytes"]) == (699, 1)
+    assert "Goal 699 B: unreachable" in phasewise("status", sandbox.root).stdout
+    (target,) = phasewise("plan", sandbox.root, "--json", "--goal", "1kB").json["targets"]
+    assert target["goal"]["reachable"]
+    sandbox.commit("broken", **{"phasewise.toml": "size_budget_bytes = 3"})
+    assert phasewise("plan", sandbox.root, "--json").json["targets"][0]["goal"] is None

@@ -31,6 +31,11 @@ def test_the_total_the_floor_and_what_it_is_made_of() -> None:
 
 def test_nothing_is_said_of_parts_that_are_not_known() -> None:
     assert outlook.sentences(Floor(10, 12)) == ["Plan: 12 B predicted.", "Floor: 10 B predicted."]
+    assert outlook.sentences(None, 5) == []
+
+
+def test_a_goal_comes_last() -> None:
+    assert outlook.sentences(FLOOR, 6_000_000_000)[-1] == "Goal 6.00 GB: reachable, as predicted."
 
 
 def test_goals() -> None:

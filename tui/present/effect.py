@@ -200,9 +200,8 @@ def _expected(status: Status, row: Row, cells: int) -> list[Content]:
             )
         )
         result += text.wrapped(text.plain(predicted.because, "dim"), cells)
-    if status.floor is not None:
-        for said in outlook.sentences(status.floor):
-            result += text.wrapped(text.plain(said, "italic dim"), cells)
+    for said in outlook.sentences(status.floor, status.budget_bytes):
+        result += text.wrapped(text.plain(said, "italic dim"), cells)
     start = status.current_measurement or status.baseline_measurement
     if start is not None and start.layers:
         result += [

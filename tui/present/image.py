@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -13,10 +12,6 @@ from phasewise.model.census import Census
 from phasewise.model.status import Status
 from phasewise.tui import text
 from phasewise.tui.present import bars
-
-if TYPE_CHECKING:
-    # A name in an annotation only: the first frame is drawn without the Dockerfile parser.
-    from phasewise.model.floor import Floor
 
 _LARGEST = 15
 
@@ -34,8 +29,10 @@ def lines(status: Status, census: Census | None, cells: int) -> list[Content]:
                 *bars.layer_lines(measurement.layers, cells),
                 Content(""),
             ]
-    if status.floor is not None:
-        result += [_heading("What the plan leaves, predicted"), *_outlook(status.floor, cells), Content("")]
+    left = outlook.sentences(status.floor, status.budget_bytes)
+    if left:
+        said = [line for each in left for line in text.wrapped(text.plain(each, "italic"), cells)]
+        result += [_heading("What the plan leaves, predicted"), *said, Content("")]
     if census is not None:
         kinds = _kinds(census)
         result += [_heading("Baseline, by kind"), *_ranked(kinds, cells), Content("")]
@@ -45,12 +42,6 @@ def lines(status: Status, census: Census | None, cells: int) -> list[Content]:
     return result or text.wrapped(
         Content("Nothing is known of the image before the baseline is built."), cells
     )
-
-
-def _outlook(floor: Floor, cells: int) -> list[Content]:
-    return [
-        line for said in outlook.sentences(floor) for line in text.wrapped(text.plain(said, "italic"), cells)
-    ]
 
 
 def _kinds(census: Census) -> dict[str, int]:
