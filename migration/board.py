@@ -127,7 +127,7 @@ def in_plan_order(rows: Sequence[Row], rules: Sequence[Rule]) -> tuple[Row, ...]
 
     def place(row: Row) -> tuple[int, str]:
         rule = rule_of(row.id, rules)
-        return (rule.order if rule else 0, row.id)
+        return (rules.index(rule) if rule else -1, row.id)
 
     return tuple(sorted(rows, key=place))
 

@@ -11,6 +11,7 @@ from phasewise.migration.errors import Refused, Usage
 from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, free_id, make_plan, propose, recorded_picks, rule_of, ticked
+from phasewise.migration.ranking import ranked
 from phasewise.migration.settings import read_settings
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError, Stage
@@ -27,12 +28,29 @@ class Survey:
     def __init__(
         self, repository: Repository, target: Target, choices: Choices, rules: Sequence[Rule]
     ) -> None:
-        self.repository, self.target, self.rules = repository, target, rules
-        self._choices = choices
+        self.repository, self.target = repository, target
+        self._choices, self._rules = choices, tuple(rules)
+        self._ranked: tuple[tuple[object, ...], tuple[Rule, ...]] | None = None
+        """The rules in the order of the plan, and what that was decided from."""
         self._phases: dict[tuple[str, bool], Phase | None] = {}
         """By commit, and by whether a census was there to predict from."""
         self._planned: tuple[tuple[object, ...], Plan] | None = None
         """The last plan, and what it was made from."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order of the plan.
+
+        The baseline's text and census decide, and nothing that the user does later: no row jumps.
+        """
+        census = self.census()
+        if census is None:
+            return self._rules
+        known = (self.baseline(), census)
+        if self._ranked is None or self._ranked[0] != known:
+            plan = make_plan(self.view(known[0]), Wishes(), rules=self._rules)
+            self._ranked = known, ranked(self._rules, plan)
+        return self._ranked[1]
 
     @property
     def wishes(self) -> Wishes:

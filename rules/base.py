@@ -49,7 +49,8 @@ class Rule(ABC):
     title: ClassVar[str]
     risk: ClassVar[Risk]
     order: ClassVar[int] = 50
-    """Where the rule stands in the plan; smaller is earlier."""
+    """What the rule must come after: it sees what rules with a smaller number leave. Rules with the same number
+    are free of each other; the one that is predicted to save most for its risk comes first."""
     FIRES: ClassVar[tuple[Example, ...]]
     SILENT: ClassVar[tuple[Example, ...]]
 

@@ -96,7 +96,7 @@ class PruneSitePackages(Rule):
 
     title = "Prune what no package needs at run time"
     risk = Risk.CHECK
-    order = 45
+    order = 40
 
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """See Rule.propose."""

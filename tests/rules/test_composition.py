@@ -82,3 +82,21 @@ def test_any_subset_parses_and_is_final(name: str, start: dict[str, RepoView]) -
 def test_any_legal_order_parses_and_is_final(name: str, order: list[str], start: dict[str, RepoView]) -> None:
     after, done = applied(start[name], order)
     check(start[name], after, done)
+
+
+@pytest.mark.parametrize("name", REPOSITORIES)
+def test_rules_of_the_same_order_are_free_of_each_other(name: str, start: dict[str, RepoView]) -> None:
+    """The plan sorts them by what they save: whichever way round, the same phases, and nothing left over."""
+    upright = all_rules()
+    turned = tuple(sorted(upright, key=lambda rule: (rule.order, -upright.index(rule))))
+    assert turned != upright
+    plan = make_plan(start[name], Wishes(), rules=turned)
+    assert {phase.id for phase in plan.phases} == {
+        phase.id for phase in make_plan(start[name], Wishes()).phases
+    }
+    seen = start[name]
+    for phase in plan.phases:
+        seen = seen.with_edits(phase.edits if phase.risk is not Risk.ASK else ())
+    assert buildkit.parse_string(seen.files[seen.target.dockerfile])
+    left = {phase.id for phase in make_plan(seen, Wishes()).phases if phase.risk is not Risk.ASK}
+    assert not left & {phase.id for phase in plan.phases}
