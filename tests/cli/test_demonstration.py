@@ -20,7 +20,7 @@ def test_without_an_engine(tmp_path: Path, phasewise: Phasewise, no_engine: None
     assert again in earlier[taken_back:]
     assert again not in earlier[:taken_back]
     status = phasewise("status", place, "--json").json
-    assert {phase["state"] for phase in status["phases"]} == {"applied"}
+    assert {phase["state"] for phase in status["phases"]} - {"asks first"} == {"applied"}
     assert len(status["phases"]) >= 4
 
 
