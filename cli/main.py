@@ -14,10 +14,12 @@ from phasewise.cli.options import (
     answer,
     goal_bytes,
     json_option,
+    part_options,
     repository_argument,
     repository_option,
     scenarios,
     target_options,
+    tick,
 )
 from phasewise.cli.signals import interruptible
 from phasewise.migration.errors import Refused, Usage
@@ -70,7 +72,8 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
     plans = []
     for target in targets:
         session.select(target)
-        plans.append(output.Planned(target, session.plan(), session.floor(), goal or session.budget_bytes()))
+        wanted = goal or session.budget_bytes()
+        plans.append(output.Planned(target, session.plan(), session.floor(), wanted, session.left_out()))
     if as_json:
         output.data(output.plan_record(session, plans))
     else:
@@ -88,6 +91,7 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
     metavar="PHASE.CHOICE=OPTION[,OPTION]",
     help="Answer a choice of a phase; phasewise plan lists them.",
 )
+@part_options
 @target_options
 @repository_option
 @json_option
@@ -96,6 +100,8 @@ def apply(
     measure: bool,
     branch: str | None,
     picks: tuple[str, ...],
+    parts_with: tuple[str, ...],
+    parts_without: tuple[str, ...],
     repo: Path,
     dockerfile: str | None,
     stage: str | None,
@@ -105,6 +111,10 @@ def apply(
     session = _open(repo, dockerfile, stage)
     for pick in picks:
         answer(session, pick)
+    for part in parts_with:
+        tick(session, part, True)
+    for part in parts_without:
+        tick(session, part, False)
     session.know(phases)
     ok, done = True, 0
     for phase in phases:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from phasewise.migration.errors import Usage
+from phasewise.model.hunks import hunks, numbered
 from phasewise.model.measurement import Scenario
 from phasewise.model.units import bytes_of
 
@@ -43,6 +44,45 @@ def repository_option(command: F) -> F:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Data on standard output as JSON.")
+
+
+def part_options(command: F) -> F:
+    """Which files and hunks of phases are applied; remembered for the repository, as the ticks of the terminal UI."""
+    for name, said in (("with", "Take it in again."), ("without", "Leave a file, or one hunk of it, out.")):
+        command = click.option(
+            f"--{name}",
+            f"parts_{name}",
+            multiple=True,
+            metavar="PHASE:PATH[:HUNK]",
+            help=f"{said} phasewise plan numbers the hunks.",
+        )(command)
+    return command
+
+
+def tick(session: Session, text: str, on: bool) -> None:
+    """Takes in or leaves out what `drop_compileall:Dockerfile:2` names, a file or one hunk of it.
+
+    Raises:
+        Usage: it is not of that form, or names no phase, file or hunk of the plan.
+        Refused: what is left cannot be applied.
+    """
+    id, colon, place = text.partition(":")
+    if not (colon and id and place):
+        raise Usage(f"{text}: not of the form PHASE:PATH[:HUNK]")
+    phase = session.plan().phase(id)
+    if phase is None:
+        raise Usage(f"{text}: the plan has no phase {id}", "phasewise plan lists them")
+    edits = {edit.path: edit for edit in phase.edits}
+    if place in edits:
+        session.tick(id, place, on)
+        return
+    path, _, wanted = place.rpartition(":")
+    if path not in edits:
+        raise Usage(f"{text}: {id} does not edit that file", f"it edits: {', '.join(edits)}")
+    hunk = numbered(edits[path], wanted)
+    if hunk is None:
+        raise Usage(f"{text}: there is no hunk {wanted}", f"{path} has {len(hunks(edits[path]))}")
+    session.tick_hunks(id, path, [hunk.id], on)
 
 
 def scenarios(text: str) -> tuple[Scenario, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from phasewise.migration import outlook
@@ -30,8 +30,9 @@ from phasewise.migration.records import (
 )
 from phasewise.migration.sentences import variant
 from phasewise.model.display import log_line, visible
+from phasewise.model.hunks import hunks, is_ticked
 from phasewise.model.measurement import Measurement, Outcome, Verdict
-from phasewise.model.phase import Plan
+from phasewise.model.phase import Phase, Plan
 from phasewise.model.status import Status
 from phasewise.model.units import duration, size, size_change
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     # Names in annotations only: the terminal UI draws its first frame without git and the Dockerfile parser.
     from phasewise.migration.session import Session
     from phasewise.model.floor import Floor, Goal
+    from phasewise.model.hunks import LeftOut
     from phasewise.model.repo import Target
 
 __all__ = ["data", "follow", "narrate", "status_record"]
@@ -126,6 +128,8 @@ class Planned:
     plan: Plan
     floor: Floor | None
     goal_bytes: int | None = None
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    """What the user left out, by phase."""
 
     @property
     def goal(self) -> Goal | None:
@@ -143,7 +147,9 @@ def plan_record(session: Session, plans: Sequence[Planned]) -> dict[str, Any]:
                 "dockerfile": each.target.dockerfile,
                 "stage": each.target.stage,
                 "context": each.target.context,
-                "phases": [phase_record(phase) for phase in each.plan.phases],
+                "phases": [
+                    phase_record(phase, each.left_out.get(phase.id, {})) for phase in each.plan.phases
+                ],
                 "declined": [
                     {"id": declined.id, "reason": declined.reason} for declined in each.plan.declined
                 ],
@@ -173,11 +179,27 @@ def print_plans(plans: Sequence[Planned]) -> None:
                 origin = f"  since {since.commit[:12]} {since.date:%Y-%m-%d} {since.subject}" if since else ""
                 _out(f"    {evidence.path}:{evidence.line}{origin}")
             _out(_indented(phase.diff()))
+            for line in _hunk_lines(phase, each.left_out.get(phase.id, {})):
+                _out(line)
         for declined in plan.declined:
             _out(f"\n- {declined.id}: {declined.reason}")
         _out("")
         for line in _outlook(each):
             _out(line)
+
+
+def _hunk_lines(phase: Phase, left_out: LeftOut) -> list[str]:
+    """How each file and hunk is left out, where there is more than one; what is left out already says so."""
+    lines = []
+    for edit in phase.edits:
+        found = hunks(edit)
+        if len(phase.edits) > 1:
+            state = "left out" if edit.path in left_out and not left_out[edit.path] else ""
+            lines.append(f"    --without {phase.id}:{edit.path}  {state}".rstrip())
+        for number, hunk in enumerate(found, 1) if len(found) > 1 else ():
+            state = "" if is_ticked(left_out, edit.path, hunk.id) else "left out: "
+            lines.append(f"    --without {phase.id}:{edit.path}:{number}  {state}{hunk.first}")
+    return lines
 
 
 def _outlook(planned: Planned) -> list[str]:

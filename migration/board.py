@@ -117,6 +117,7 @@ def proposed_rows(plan: Plan, wishes: Wishes, rolled_back: frozenset[str]) -> li
             state=_proposed_state(phase, wishes, rolled_back),
             phase=phase,
             unticked=wishes.unticked.get(phase.id, frozenset()),
+            left_out=wishes.left_out.get(phase.id, {}),
         )
         for phase in plan.phases
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class Choices:
                 for phase, picks in mine.get("picks", {}).items()
             },
             unticked={phase: frozenset(paths) for phase, paths in mine.get("unticked", {}).items()},
+            left_out={
+                phase: {path: frozenset(hunks) for path, hunks in paths.items() if hunks}
+                for phase, paths in mine.get("left_out", {}).items()
+            },
             skipped=frozenset(mine.get("skipped", ())),
         )
 
@@ -43,6 +48,13 @@ class Choices:
         unticked = self._of(target).setdefault("unticked", {})
         left_out = set(unticked.get(phase, ()))
         unticked[phase] = sorted(left_out - {path} if on else left_out | {path})
+        self._write()
+
+    def tick_hunks(self, target: str, phase: str, path: str, hunks: Iterable[str], on: bool) -> None:
+        """Takes hunks of a file into a phase, or leaves them out."""
+        paths = self._of(target).setdefault("left_out", {}).setdefault(phase, {})
+        left_out = set(paths.get(path, ()))
+        paths[path] = sorted(left_out - set(hunks) if on else left_out | set(hunks))
         self._write()
 
     def skip(self, target: str, phase: str, on: bool) -> None:

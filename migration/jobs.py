@@ -41,7 +41,7 @@ class Jobs:
 
     def apply(self, phase: str, branch: str | None, measure: bool, cancel: Cancel) -> Iterator[Event]:
         """Commits the phase; then builds, measures and checks it."""
-        proposal, picks = self._survey.proposal(phase)
+        proposal, picks, left_out = self._survey.proposal(phase)
         reason = self._repository.blockers(proposal.files)
         if reason:
             raise Refused(reason, "nothing was changed")
@@ -49,7 +49,7 @@ class Jobs:
             yield from self._prepared(cancel)
             if cancel.asked:
                 raise Cancelled("stopped before anything was changed")
-        message = ledger.message(proposal, self._target, picks)
+        message = ledger.message(proposal, self._target, picks, left_out)
         commit = self._repository.commit(proposal.edits, message, branch=branch)
         self._choices.decide_branch()
         if branch:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from phasewise.migration.git import Logged, Repository
 from phasewise.model import commit_message
 from phasewise.model.census import Census
+from phasewise.model.hunks import LeftOut
 from phasewise.model.measurement import Measurement, Scenario, Verification
 from phasewise.model.phase import Phase
 from phasewise.model.record import NotARecord, Record, Recordable, from_line, to_line
@@ -26,6 +27,7 @@ class Applied:
     picks: Picks
     files: tuple[str, ...] = ()
     """The paths that its commit changed."""
+    left_out: LeftOut = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -44,9 +46,9 @@ class Standing:
     """The oldest commit that applied a phase, rolled back or not."""
 
 
-def message(phase: Phase, target: Target, picks: Picks) -> str:
-    """The message of the commit that applies `phase`."""
-    return commit_message.message(phase, target, picks)
+def message(phase: Phase, target: Target, picks: Picks, left_out: LeftOut | None = None) -> str:
+    """The message of the commit that applies `phase`, without what was left out of it."""
+    return commit_message.message(phase, target, picks, left_out)
 
 
 def rollback_message(applied: Applied, target: Target) -> str:
@@ -104,7 +106,7 @@ def standing(log: Iterable[Logged], target: Target) -> Standing:
         if marks.phase and marks.is_of(target):
             first = first or commit
             if marks.phase not in present:
-                apply(Applied(marks.phase, commit.sha, commit.subject, marks.picks))
+                apply(Applied(marks.phase, commit.sha, commit.subject, marks.picks, left_out=marks.left_out))
         elif marks.rollback and marks.is_of(target):
             take_back(marks.rollback, commit.sha)
         elif not marks.rollback:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from phasewise.migration.ledger import Applied
 from phasewise.model.dockerfile import DockerfileError
-from phasewise.model.phase import Declined, Phase, Plan, Risk
+from phasewise.model.hunks import LeftOut, hunks, without
+from phasewise.model.partial import problem
+from phasewise.model.phase import Declined, FileEdit, Phase, Plan, Risk
 from phasewise.model.repo import RepoView
 from phasewise.rules.base import Picks, Rule
 from phasewise.rules.discovery import all_rules
@@ -20,7 +22,21 @@ class Wishes:
     picks: Mapping[str, Picks] = field(default_factory=dict)
     unticked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Files to leave out."""
+    left_out: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """Hunks to leave out, by path, by their ids."""
     skipped: frozenset[str] = frozenset()
+
+    def ticking(self, phase: str, path: str, on: bool) -> Wishes:
+        """The wishes with a file of a phase taken in or left out."""
+        files = self.unticked.get(phase, frozenset())
+        return replace(self, unticked={**self.unticked, phase: files - {path} if on else files | {path}})
+
+    def ticking_hunks(self, phase: str, path: str, hunks: Iterable[str], on: bool) -> Wishes:
+        """The wishes with hunks of a file taken in or left out."""
+        paths = self.left_out.get(phase, {})
+        ids = paths.get(path, frozenset())
+        changed = ids - frozenset(hunks) if on else ids | frozenset(hunks)
+        return replace(self, left_out={**self.left_out, phase: {**paths, path: changed}})
 
 
 def make_plan(
@@ -55,18 +71,54 @@ def propose(rule: Rule, view: RepoView, wishes: Wishes) -> Phase | Declined:
 
 
 def ticked(phase: Phase, wishes: Wishes) -> Phase:
-    """The phase without the files that the user unticked; whole when nothing would be left."""
-    left_out = wishes.unticked.get(phase.id, frozenset())
-    kept = frozenset(edit.path for edit in phase.edits if edit.changes and edit.path not in left_out)
-    return phase.only(kept) if left_out and kept else phase
+    """The phase without the files and hunks that the user unticked; whole when nothing would be left."""
+    if phase.id not in wishes.unticked and phase.id not in wishes.left_out:
+        return phase
+    edits = _kept(phase, wishes)
+    return replace(phase, edits=edits) if edits else phase
 
 
-def recorded_picks(wishes: Wishes, applied: Iterable[Applied], rules: Sequence[Rule] | None = None) -> Wishes:
-    """`wishes` with the picks that the applied phases' commits record, where the user left them open."""
+def objection(phase: Phase, wishes: Wishes) -> str:
+    """Why the phase cannot be applied with what is unticked, as a sentence; '' when it can."""
+    parts = _kept(phase, wishes)
+    if not parts:
+        return "a phase needs at least one change; skip the whole phase instead"
+    whole = {edit.path: edit for edit in phase.edits}
+    found = (problem(whole[part.path], part) for part in parts if part != whole[part.path])
+    return next((f"without that, {reason}" for reason in found if reason), "")
+
+
+def left_out(phase: Phase, wishes: Wishes) -> LeftOut:
+    """What is unticked of the phase as it is proposed now; what it does not have is not told."""
+    files, chosen = wishes.unticked.get(phase.id, frozenset()), wishes.left_out.get(phase.id, {})
+    found = {edit.path: frozenset(hunk.id for hunk in hunks(edit)) for edit in phase.edits}
+    gone = {path: ids & chosen.get(path, frozenset()) for path, ids in found.items()}
+    return {path: frozenset() if path in files else ids for path, ids in gone.items() if path in files or ids}
+
+
+def _kept(phase: Phase, wishes: Wishes) -> tuple[FileEdit, ...]:
+    """The edits that are left of the phase; none when everything is unticked."""
+    files, chosen = wishes.unticked.get(phase.id, frozenset()), wishes.left_out.get(phase.id, {})
+    kept = (without(edit, chosen.get(edit.path, ())) for edit in phase.edits if edit.path not in files)
+    return tuple(edit for edit in kept if edit.changes)
+
+
+def recorded_wishes(
+    wishes: Wishes, applied: Iterable[Applied], rules: Sequence[Rule] | None = None
+) -> Wishes:
+    """`wishes` with what the applied phases' commits record, where the user left it open."""
+    entries = list(applied)
     recorded = {
-        rule.id: entry.picks for entry in applied if (rule := rule_of(entry.id, rules)) and entry.picks
+        rule.id: entry.picks for entry in entries if (rule := rule_of(entry.id, rules)) and entry.picks
     }
-    return replace(wishes, picks={**recorded, **wishes.picks})
+    files = {entry.id: frozenset(p for p, ids in entry.left_out.items() if not ids) for entry in entries}
+    some = {entry.id: {p: ids for p, ids in entry.left_out.items() if ids} for entry in entries}
+    return replace(
+        wishes,
+        picks={**recorded, **wishes.picks},
+        unticked={**{id: paths for id, paths in files.items() if paths}, **wishes.unticked},
+        left_out={**{id: paths for id, paths in some.items() if paths}, **wishes.left_out},
+    )
 
 
 def rule_of(phase_id: str, rules: Sequence[Rule] | None = None) -> Rule | None:

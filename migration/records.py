@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from phasewise.model.hunks import LeftOut, hunks, is_ticked
 from phasewise.model.measurement import CheckResult, Measurement, Verdict, Verification
 from phasewise.model.phase import Evidence, Phase
 from phasewise.model.status import Row, Status
@@ -34,8 +35,8 @@ def status_record(status: Status) -> dict[str, Any]:
     }
 
 
-def phase_record(phase: Phase) -> dict[str, Any]:
-    """A proposal as the plan's JSON has it."""
+def phase_record(phase: Phase, left_out: LeftOut | None = None) -> dict[str, Any]:
+    """A proposal as the plan's JSON has it; its diff is the whole phase, with what is left out of it."""
     return {
         "id": phase.id,
         "title": phase.title,
@@ -48,6 +49,7 @@ def phase_record(phase: Phase) -> dict[str, Any]:
         "needs": list(phase.needs),
         "excludes": list(phase.excludes),
         "costs": phase.costs,
+        "hunks": _hunk_records(phase, left_out or {}),
         "choices": [
             {
                 "id": choice.id,
@@ -145,6 +147,23 @@ def check_record(result: CheckResult) -> dict[str, Any]:
         "detail": result.detail,
         "explanation": result.explanation,
     }
+
+
+def _hunk_records(phase: Phase, left_out: LeftOut) -> list[dict[str, Any]]:
+    """The hunks of every file, which can be left out one by one."""
+    return [
+        {
+            "path": edit.path,
+            "number": number,
+            "id": hunk.id,
+            "line": hunk.line,
+            "removed": [line.rstrip("\r\n") for line in hunk.removed],
+            "added": [line.rstrip("\r\n") for line in hunk.added],
+            "ticked": is_ticked(left_out, edit.path, hunk.id),
+        }
+        for edit in phase.edits
+        for number, hunk in enumerate(hunks(edit), 1)
+    ]
 
 
 def _package_record(package: Package) -> dict[str, Any]:

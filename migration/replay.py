@@ -8,7 +8,7 @@ from dataclasses import replace
 from phasewise.migration import scan
 from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
-from phasewise.migration.planning import Wishes, propose, rule_of, ticked
+from phasewise.migration.planning import Wishes, objection, propose, rule_of, ticked
 from phasewise.model.census import Census
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
@@ -44,14 +44,16 @@ def texts_without(
 
 
 def again(applied: Applied, view: RepoView, wishes: Wishes, rules: Sequence[Rule]) -> Phase | Declined:
-    """The applied phase as its rule proposes it on the view's text, with the user's recorded answers."""
+    """The applied phase as its rule proposes it on the view's text, with the user's recorded answers and ticks."""
     rule = rule_of(applied.id, rules)
     if rule is None:
         return Declined(applied.id, "its rule is not known here")
     answer = propose(rule, view, Wishes(picks={rule.id: applied.picks}))
     if isinstance(answer, Declined):
         return answer
-    return ticked(replace(answer, id=applied.id), wishes)
+    whole = replace(answer, id=applied.id)
+    reason = objection(whole, wishes)
+    return Declined(applied.id, reason) if reason else ticked(whole, wishes)
 
 
 def _after(view: RepoView, phases: Sequence[Applied], wishes: Wishes, rules: Sequence[Rule]) -> RepoView:

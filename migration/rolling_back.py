@@ -165,7 +165,7 @@ def _apply_again(
     phase = again(applied, view, wishes, rules)
     if isinstance(phase, Declined):
         return phase
-    message = ledger.message(phase, target, applied.picks)
+    message = ledger.message(phase, target, applied.picks, applied.left_out)
     commit = repository.commit_in(worktree, phase.edits, message)
     return Committed(phase.id, commit, message.split("\n", 1)[0], phase.files)
 

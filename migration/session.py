@@ -14,12 +14,13 @@ from phasewise.migration.errors import Usage
 from phasewise.migration.events import Cancel, Event
 from phasewise.migration.git import Repository
 from phasewise.migration.history import HistoryEntry, commits_of
-from phasewise.migration.planning import rule_of
+from phasewise.migration.planning import left_out, rule_of
 from phasewise.migration.report import render
 from phasewise.migration.survey import Survey
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import DockerfileError
 from phasewise.model.floor import Floor
+from phasewise.model.hunks import LeftOut
 from phasewise.model.measurement import Scenario
 from phasewise.model.phase import Plan, Provenance
 from phasewise.model.repo import Target
@@ -118,6 +119,11 @@ class Session:
         """What is inside the baseline's image; None until it was built."""
         return self._survey.census()
 
+    def left_out(self) -> dict[str, LeftOut]:
+        """The files and hunks that the user left out of the plan's phases, by phase."""
+        wishes = self._survey.wishes
+        return {phase.id: left_out(phase, wishes) for phase in self.plan().phases}
+
     def floor(self) -> Floor | None:
         """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
         return self._survey.floor()
@@ -144,8 +150,25 @@ class Session:
         self._choices.pick(self.target.label, rule.id, choice, options)
 
     def tick(self, phase: str, path: str, on: bool) -> None:
-        """Takes a file into a phase, or leaves it out."""
+        """Takes a file into a phase, or leaves it out.
+
+        Raises:
+            Refused: nothing would be left of the phase.
+        """
+        if not on:
+            self._survey.refuse(phase, self._survey.wishes.ticking(phase, path, on))
         self._choices.tick(self.target.label, phase, path, on)
+
+    def tick_hunks(self, phase: str, path: str, hunks: Iterable[str], on: bool) -> None:
+        """Takes hunks of a file, by their ids, into a phase, or leaves them out.
+
+        Raises:
+            Refused: nothing would be left of the phase, or the file could not be read.
+        """
+        wanted = tuple(hunks)
+        if not on:
+            self._survey.refuse(phase, self._survey.wishes.ticking_hunks(phase, path, wanted, on))
+        self._choices.tick_hunks(self.target.label, phase, path, wanted, on)
 
     def skip(self, phase: str, on: bool) -> None:
         """Sets a phase aside, or takes it up again."""

@@ -10,12 +10,23 @@ from phasewise.migration.choices import Choices
 from phasewise.migration.errors import Refused, Usage
 from phasewise.migration.git import Repository
 from phasewise.migration.ledger import Applied
-from phasewise.migration.planning import Wishes, free_id, make_plan, propose, recorded_picks, rule_of, ticked
+from phasewise.migration.planning import (
+    Wishes,
+    free_id,
+    left_out,
+    make_plan,
+    objection,
+    propose,
+    recorded_wishes,
+    rule_of,
+    ticked,
+)
 from phasewise.migration.ranking import ranked
 from phasewise.migration.settings import read_settings
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError, Stage
 from phasewise.model.floor import Floor, floor
+from phasewise.model.hunks import LeftOut
 from phasewise.model.phase import Declined, Phase, Plan
 from phasewise.model.repo import RepoView, Target
 from phasewise.model.status import Status
@@ -61,8 +72,10 @@ class Survey:
         """The phases that HEAD's text calls for, and what was declined."""
         return self._plan(self.applied())
 
-    def proposal(self, id: str) -> tuple[Phase, Picks]:
-        """The phase as it stands on HEAD's text, whatever the plan would put before it.
+    def proposal(self, id: str) -> tuple[Phase, Picks, LeftOut]:
+        """The phase as it stands on HEAD's text, whatever the plan would put before it, without what is unticked.
+
+        With it the answers to its choices, and what was unticked.
 
         Raises:
             Usage: there is no such phase.
@@ -82,7 +95,16 @@ class Survey:
         if reason := board.order_refusal(answer, taken):
             raise Refused(f"{id}: {reason}", "nothing was changed")
         picks = {choice.id: choice.picked for choice in answer.choices}
-        return ticked(replace(answer, id=id), wishes), picks
+        phase = replace(answer, id=id)
+        if reason := objection(phase, wishes):
+            raise Refused(f"{id}: {reason}", "nothing was changed; tick it again")
+        return ticked(phase, wishes), picks, left_out(phase, wishes)
+
+    def refuse(self, id: str, wishes: Wishes) -> None:
+        """Raises Refused where the phase cannot be applied with what `wishes` leave of it."""
+        phase = self.plan().phase(id)
+        if phase and (reason := objection(phase, wishes)):
+            raise Refused(reason, "it stays ticked")
 
     def status(self, targets: Sequence[Target]) -> Status:
         """Everything that a front end shows of the target."""
@@ -221,7 +243,7 @@ class Survey:
         )
 
     def _wishes(self, applied: Sequence[Applied]) -> Wishes:
-        return recorded_picks(self._choices.wishes(self.target.label), applied, self.rules)
+        return recorded_wishes(self._choices.wishes(self.target.label), applied, self.rules)
 
     def _measured_stage(self) -> tuple[Dockerfile, Stage] | None:
         """What the baseline's image was built from; None where that cannot be read."""

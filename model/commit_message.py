@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from phasewise.model.hunks import LeftOut
 from phasewise.model.phase import Evidence, Phase, Provenance
 from phasewise.model.repo import Target
 from phasewise.model.text import decode, encode
@@ -31,14 +32,17 @@ class Marks:
     picks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reverts: tuple[str, ...] = ()
     """The commits that it reverts, by phasewise or with `git revert`."""
+    left_out: LeftOut = field(default_factory=dict)
 
     def is_of(self, target: Target) -> bool:
         """Whether the trailers name that target."""
         return self.dockerfile == target.dockerfile and self.stage == target.stage
 
 
-def message(phase: Phase, target: Target, picks: Mapping[str, frozenset[str]]) -> str:
-    """The message of the commit that applies `phase`."""
+def message(
+    phase: Phase, target: Target, picks: Mapping[str, frozenset[str]], left_out: LeftOut | None = None
+) -> str:
+    """The message of the commit that applies `phase`, without what was left out of it."""
     paragraphs = [
         shortened(phase.title),
         *(_wrapped(paragraph) for paragraph in phase.why.split("\n\n") if paragraph.strip()),
@@ -51,6 +55,7 @@ def message(phase: Phase, target: Target, picks: Mapping[str, frozenset[str]]) -
     trailers = [
         *_target_trailers("Phase", phase.id, target),
         *(f"Phasewise-Pick: {_picked(choice, picks[choice])}" for choice in sorted(picks)),
+        *(f"Phasewise-Without: {_picked(*item).rstrip('=')}" for item in sorted((left_out or {}).items())),
     ]
     body = re.sub("^Phasewise-", " Phasewise-", "\n\n".join(paragraphs), flags=re.MULTILINE)
     return f"{body}\n\n" + "\n".join(trailers) + "\n"
@@ -81,12 +86,14 @@ def read(message: str) -> Marks:
     if len(phases) != 1:
         return Marks(reverts=reverts)
     picks = dict(_pick(value) for name, value in trailers if name == "Pick" and "=" in value)
+    left_out = dict(_pick(value) for name, value in trailers if name == "Without")
     return Marks(
         phase=first.get("Phase", ""),
         rollback=first.get("Rollback", ""),
         dockerfile=first.get("Dockerfile", ""),
         stage=first.get("Stage"),
         picks=picks,
+        left_out=left_out,
         reverts=reverts,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ class Row:
     """Why it cannot be applied or rolled back now; empty when it can."""
     unticked: frozenset[str] = frozenset()
     """Files of the phase that the user left out."""
+    left_out: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Hunks that the user left out, by path, by their ids."""
     measurements: tuple[Measurement, ...] = ()
     """The latest measurement of the commit in each scenario that was measured."""
     before: tuple[Measurement, ...] = ()

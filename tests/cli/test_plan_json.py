@@ -34,7 +34,17 @@ PHASE = {
     "needs": LIST,
     "excludes": LIST,
     "costs": TEXT,
+    "hunks": LIST,
     "choices": LIST,
+}
+HUNK = {
+    "path": TEXT,
+    "number": NUMBER,
+    "id": TEXT,
+    "line": NUMBER,
+    "removed": LIST,
+    "added": LIST,
+    "ticked": bool,
 }
 PREDICTED = {"image_bytes": (NUMBER, None), "because": TEXT}
 EVIDENCE = {
@@ -91,6 +101,9 @@ def test_every_key_and_type(plan: Any) -> None:
     for phase in target["phases"]:
         check(phase, PHASE)
         check(phase["predicted"], PREDICTED)
+        assert phase["hunks"]
+        for hunk in phase["hunks"]:
+            check(hunk, HUNK)
         assert phase["evidence"]
         for evidence in phase["evidence"]:
             check(evidence, EVIDENCE)

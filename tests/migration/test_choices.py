@@ -11,6 +11,8 @@ def test_decisions_are_read_back(tmp_path: Path) -> None:
     choices.tick("Dockerfile", "add_ci_variant", "compose.yml", False)
     choices.tick("Dockerfile", "add_ci_variant", "ci.yml", False)
     choices.tick("Dockerfile", "add_ci_variant", "ci.yml", True)
+    choices.tick_hunks("Dockerfile", "pin_base", "Dockerfile", ["aa", "bb"], False)
+    choices.tick_hunks("Dockerfile", "pin_base", "Dockerfile", ["aa"], True)
     choices.skip("Dockerfile", "strip_symbols", True)
     choices.decide_branch()
 
@@ -18,6 +20,7 @@ def test_decisions_are_read_back(tmp_path: Path) -> None:
     wishes = again.wishes("Dockerfile")
     assert wishes.picks == {"add_ci_variant": {"leave_out": frozenset({"scipy", "torch"})}}
     assert wishes.unticked == {"add_ci_variant": frozenset({"compose.yml"})}
+    assert wishes.left_out == {"pin_base": {"Dockerfile": frozenset({"bb"})}}
     assert wishes.skipped == {"strip_symbols"}
     assert again.branch_decided
 

@@ -56,13 +56,21 @@ def test_subject_and_body_keep_their_width(title: str, why: str) -> None:
 NAMES = st.text(min_size=1)
 
 
-@given(st.text(), NAMES, NAMES, st.none() | NAMES, st.dictionaries(st.text(), st.frozensets(NAMES)))
+CHOSEN = st.dictionaries(st.text(), st.frozensets(NAMES))
+
+
+@given(st.text(), NAMES, NAMES, st.none() | NAMES, CHOSEN, st.dictionaries(NAMES, st.frozensets(NAMES)))
 def test_what_is_written_is_read_back(
-    why: str, title: str, dockerfile: str, stage: str | None, picks: dict[str, frozenset[str]]
+    why: str,
+    title: str,
+    dockerfile: str,
+    stage: str | None,
+    picks: dict[str, frozenset[str]],
+    left_out: dict[str, frozenset[str]],
 ) -> None:
     target = Target(dockerfile, stage=stage)
-    marks = read(message(phase(title, why), target, picks))
-    assert marks == Marks("drop_compileall", "", dockerfile, stage, picks)
+    marks = read(message(phase(title, why), target, picks, left_out))
+    assert marks == Marks("drop_compileall", "", dockerfile, stage, picks, left_out=left_out)
     assert marks.is_of(target)
     back = read(rollback_message("drop_compileall", title, "a" * 40, target))
     assert back == Marks("", "drop_compileall", dockerfile, stage, {}, ("a" * 40,))
@@ -114,3 +122,10 @@ def test_gits_own_revert() -> None:
 )
 def test_subjects(title: str, subject: str) -> None:
     assert shortened(title) == subject
+
+
+def test_what_was_left_out_reads_well() -> None:
+    text = message(
+        phase(), Target("Dockerfile"), {}, {"ci.yml": frozenset(), "Dockerfile": frozenset({"b", "a"})}
+    )
+    assert text.endswith("Phasewise-Without: Dockerfile=a,b\nPhasewise-Without: ci.yml\n")
