@@ -45,6 +45,8 @@ class Situation:
     """Whether the job that runs is one that another may wait for."""
     at_work: str = ""
     """The id of the phase that the job is about."""
+    hunk: str = ""
+    """The id of the hunk under the cursor; empty while it is on the whole file."""
 
 
 def why_not(action: str, now: Situation) -> str:
@@ -99,6 +101,9 @@ def _tick(now: Situation) -> str:
         return "no file is chosen"
     if row.state in APPLIED:
         return f"{row.id} is applied already: its files are committed"
+    if now.hunk:
+        whole = "the whole file is left out; esc, then space takes it in again"
+        return whole if now.file in row.unticked else _busy(now) if row.id == now.at_work else ""
     if now.file not in row.unticked and _left(row.phase, row.unticked) == {now.file}:
         return "a phase needs at least one file; s skips the whole phase"
     return _busy(now) if row.id == now.at_work else ""

@@ -116,6 +116,14 @@ class FakeSession:
         assert row is not None
         self.put(phase, unticked=row.unticked - {path} if on else row.unticked | {path})
 
+    def tick_hunks(self, phase: str, path: str, hunks: tuple[str, ...], on: bool) -> None:
+        self._called("tick_hunks", phase, path, hunks, on)
+        row = self.now.row(phase)
+        assert row is not None
+        before = row.left_out.get(path, frozenset())
+        after = before - set(hunks) if on else before | set(hunks)
+        self.put(phase, left_out={**row.left_out, path: after})
+
     def skip(self, phase: str, on: bool) -> None:
         self._called("skip", phase, on)
         self.put(phase, state=State.SKIPPED if on else State.PROPOSED)

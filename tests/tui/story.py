@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.floor import Asking, Floor
 from phasewise.model.history import HistoryEntry
+from phasewise.model.hunks import hunks
 from phasewise.model.measurement import (
     CheckResult,
     Delta,
@@ -361,7 +362,13 @@ ROWS = (
         unticked=frozenset({"backend/requirements-ci.txt"}),
     ),
     Row("cpu_wheels", WHEELS.title, State.ASKS, WHEELS),
-    Row("pin_base", PIN.title, State.SKIPPED, PIN),
+    Row(
+        "pin_base",
+        PIN.title,
+        State.SKIPPED,
+        PIN,
+        left_out={"backend/Dockerfile": frozenset({hunks(PIN.edits[0])[0].id})},
+    ),
     Row(
         "smaller_base",
         "Start from a smaller base",

@@ -10,6 +10,7 @@ from fake_session import FakeSession, Gate
 
 from phasewise.migration import events
 from phasewise.migration.errors import Refused
+from phasewise.model.hunks import hunks
 from phasewise.model.measurement import Delta, Outcome, Scenario
 from phasewise.model.status import State
 from phasewise.tui.screens.branch_modal import BranchModal
@@ -476,3 +477,75 @@ async def test_leaving_can_stop_the_job() -> None:
         await driver.until(lambda: driver.on_top(ChooseModal))
         await driver.press("c")
         await driver.until(lambda: driver.app._exit)
+
+
+FIRST, SECOND = (hunk.id for hunk in hunks(story.PIN.edits[0]))
+PINNED = "backend/Dockerfile"
+
+
+async def test_space_on_a_hunk_leaves_it_out_and_takes_it_in() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("tick_hunks", "pin_base", PINNED, (FIRST,), True)
+    fake.expect("tick_hunks", "pin_base", PINNED, (SECOND,), False)
+    fake.expect("tick_hunks", "pin_base", PINNED, (SECOND,), True)
+    async with driving(fake) as driver:
+        await driver.press("2")
+        await driver.choose("pin_base")
+        await driver.press("n")
+        assert driver.tab == "diff"
+        assert "▶☐  1- FROM" in driver.page("diff-page")
+        assert "1 of 2 hunks" in driver.text
+        await driver.press("space")
+        await driver.until(lambda: "▶☑  1- FROM" in driver.page("diff-page"))
+        assert "of 2 hunks" not in driver.text
+        await driver.press("n", "space")
+        await driver.until(lambda: "▶☐  7- FROM" in driver.page("diff-page"))
+        await driver.press("N", "N")
+        assert "▶☐  7- FROM" in driver.page("diff-page"), "from the first to the last"
+        await driver.press("backslash", "space")
+        await driver.until(lambda: "▶☑  7- FROM" in driver.page("diff-page"))
+
+
+async def test_escape_lets_go_of_the_hunk_and_space_means_the_file_again() -> None:
+    fake = FakeSession(story.MIDWAY)
+    fake.expect("tick", "add_ci_variant", "backend/Dockerfile.ci", False)
+    async with driving(fake) as driver:
+        await driver.choose("pin_base")
+        await driver.press("n", "escape")
+        assert "▶" not in driver.page("diff-page")
+        assert driver.main.query_one(PhaseList).has_focus
+        await driver.press("n")
+        await driver.choose("add_ci_variant")
+        await driver.press("n", "space")
+        await driver.until(lambda: "☐ backend/Dockerfile.ci" in driver.text)
+        assert "▶" not in driver.page("diff-page"), "a file of one hunk has no cursor of its own"
+
+
+async def test_a_hunk_that_cannot_be_left_out_says_why() -> None:
+    fake = FakeSession(story.MIDWAY)
+    reason = "without that, Dockerfile:4 would need the stage one, which is not above it"
+
+    def refuse(*call: object) -> None:
+        raise Refused(reason, "it stays ticked")
+
+    fake.tick_hunks = refuse  # type: ignore[method-assign, assignment]
+    fake.put("pin_base", unticked=frozenset())
+    async with driving(fake) as driver:
+        await driver.choose("pin_base")
+        await driver.press("N", "space")
+        await driver.until(lambda: driver.toasts)
+        assert driver.toasts == [f"{reason}\nit stays ticked"]
+        assert "▶☑  7- FROM" in driver.page("diff-page")
+        fake.put("pin_base", unticked=frozenset({PINNED}))
+        await driver.press("f5")
+        await driver.until(lambda: "☐ backend/Dockerfile" in driver.text)
+        await driver.press("space")
+        assert driver.toasts[-1] == "the whole file is left out; esc, then space takes it in again"
+
+
+async def test_an_applied_phase_has_no_boxes() -> None:
+    async with driving(FakeSession(story.MIDWAY)) as driver:
+        await driver.choose("copy_chown")
+        assert "☑" not in driver.page("diff-page")
+        await driver.press("n", "space")
+        assert "its files are committed" in driver.toasts[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import story
@@ -10,12 +11,13 @@ from textual.content import Content
 
 from phasewise.migration import events
 from phasewise.migration.errors import NoEngine
+from phasewise.model.hunks import hunks
 from phasewise.model.measurement import Delta, Outcome, Scenario
 from phasewise.model.phase import Prediction
 from phasewise.model.repo import Target
 from phasewise.model.status import Row, State
 from phasewise.tui import advice
-from phasewise.tui.present import bars, build, checks, effect, header, image, phases, why
+from phasewise.tui.present import bars, build, checks, diff, effect, header, image, phases, why
 from phasewise.tui.progress import Progress
 from phasewise.tui.screens.phase_actions import branch_name
 
@@ -302,3 +304,18 @@ def test_the_floor_is_in_the_image_window_and_beside_what_is_expected(cells: int
     shown = " ".join(plain(image.lines(story.MIDWAY, story.CENSUS, cells)).split())
     assert "Floor: 5.49 GB predicted. No phase removes the base image (208 MB)" in shown
     assert "Floor" not in plain(image.lines(story.FRESH, None, cells))
+
+
+@pytest.mark.parametrize("draw", [diff.unified, diff.side_by_side])
+@pytest.mark.parametrize("cells", [40, 76, 120])
+def test_hunks_have_boxes_and_nothing_gets_wider(draw: Any, cells: int) -> None:
+    (edit,) = story.PIN.edits
+    first, second = hunks(edit)
+    lines = draw(edit, cells, diff.Ticks(frozenset({first.id}), second.id))
+    assert all(line.cell_length <= cells for line in lines)
+    boxes = [line.plain[:2] for line in lines if line.plain[:2].strip() and line.plain[1] in "☐☑"]
+    assert boxes == [" ☐", "▶☑"]
+    left_out, *_ = lines
+    assert not any("muted" in str(span.style) for span in left_out.spans), "nothing happens to it"
+    whole = draw(story.COMPILEALL.edits[0], cells, diff.Ticks())
+    assert not any("☑" in line.plain for line in whole), "a single hunk goes with its file"

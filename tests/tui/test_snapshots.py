@@ -46,8 +46,8 @@ def keys(*pressed: str) -> object:
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize(
     "pressed",
-    [("k", "k", "k", "backslash"), ("j", "2"), ("k", "k", "k", "3"), ("k", "4")],
-    ids=["diff", "why", "effect", "checks"],
+    [("k", "k", "k", "backslash"), ("j", "2"), ("k", "k", "k", "3"), ("k", "4"), ("j", "j", "j", "n")],
+    ids=["diff", "why", "effect", "checks", "hunks"],
 )
 def test_tabs(snap_compare: object, theme: str, size: tuple[int, int], pressed: tuple[str, ...]) -> None:
     assert snap_compare(application(theme), terminal_size=size, run_before=keys(*pressed))  # type: ignore[operator]

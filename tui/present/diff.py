@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 
 from textual.content import Content, Span
 
-from phasewise.model.phase import FileEdit
+from phasewise.model.hunks import Opcode, hunks
+from phasewise.model.phase import FileEdit, split_lines
 from phasewise.tui import text
 from phasewise.tui.present.languages import coloured_lines
 
 _CONTEXT = 3
+_TICK_CELLS = 3
+CURSOR = "▶"
+"""Stands before the box of the hunk under the cursor."""
 _ADDED, _REMOVED = "on $success-muted", "on $error-muted"
 _ADDED_INSIDE, _REMOVED_INSIDE = "bold underline on $success 45%", "bold underline on $error 45%"
 
@@ -34,67 +38,112 @@ class Pair:
     before: Side | None
     after: Side | None
     same: bool
+    hunk: str = ""
+    """The id of the hunk that changes it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hunk:
-    """A run of changes with the lines around it."""
+class Ticks:
+    """What the user left out of a file, and where the cursor stands; both by the ids of hunks."""
+
+    left_out: frozenset[str] = frozenset()
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A few hunks close to each other, with the lines around them."""
 
     pairs: tuple[Pair, ...]
 
 
 @lru_cache(maxsize=64)
-def hunks(edit: FileEdit) -> tuple[Hunk, ...]:
+def passages(edit: FileEdit) -> tuple[Passage, ...]:
     """The changes of an edit, in order, with three lines around each."""
     before, after = _lines(edit.before, edit.path), _lines(edit.after, edit.path)
-    matcher = difflib.SequenceMatcher(None, [line for line, _ in before], [line for line, _ in after], False)
-    return tuple(Hunk(tuple(_pairs(before, after, group))) for group in matcher.get_grouped_opcodes(_CONTEXT))
+    matcher = difflib.SequenceMatcher(
+        None, split_lines(edit.before or ""), split_lines(edit.after or ""), False
+    )
+    changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    ids: dict[Opcode, str] = {code: hunk.id for code, hunk in zip(changes, hunks(edit), strict=True)}
+    groups = matcher.get_grouped_opcodes(_CONTEXT)
+    return tuple(Passage(tuple(_pairs(before, after, group, ids))) for group in groups)
 
 
 def counts(edit: FileEdit) -> tuple[int, int]:
     """How many lines are added and removed."""
-    pairs = [pair for hunk in hunks(edit) for pair in hunk.pairs if not pair.same]
+    pairs = [pair for passage in passages(edit) for pair in passage.pairs if not pair.same]
     return sum(pair.after is not None for pair in pairs), sum(pair.before is not None for pair in pairs)
 
 
-def unified(edit: FileEdit, cells: int) -> list[Content]:
-    """The edit with removed lines above added ones; long lines go on below, nothing is cut."""
-    digits = _digits(edit)
+def unified(edit: FileEdit, cells: int, ticks: Ticks | None = None) -> list[Content]:
+    """The edit with removed lines above added ones; long lines go on below, nothing is cut.
+
+    With `ticks`, where there is more than one hunk, each has a box in front of it.
+    """
+    digits, ticks = _digits(edit), _shown(edit, ticks)
+    width = cells - (_TICK_CELLS if ticks else 0)
     lines: list[Content] = []
-    for index, hunk in enumerate(hunks(edit)):
+    for index, passage in enumerate(passages(edit)):
         lines += [_rule(cells)] if index else []
-        for block in _blocks(hunk.pairs):
-            if block[0].same:
-                for pair in block:
-                    assert pair.after
-                    lines += _numbered(pair.after, " ", digits, "", cells)
-                continue
-            for pair in block:
-                lines += _numbered(pair.before, "-", digits, _REMOVED, cells) if pair.before else []
-            for pair in block:
-                lines += _numbered(pair.after, "+", digits, _ADDED, cells) if pair.after else []
+        for block in _blocks(passage.pairs):
+            drawn: list[Content] = []
+            gone = _is_left_out(block, ticks)
+            for pair in block if block[0].same else ():
+                drawn += _numbered(pair.after, " ", digits, "", width)
+            for pair in () if block[0].same else block:
+                drawn += _numbered(pair.before, "-", digits, _REMOVED, width, gone)
+            for pair in () if block[0].same else block:
+                drawn += _numbered(pair.after, "+", digits, _ADDED, width, gone)
+            lines += _ticked(drawn, block[0].hunk, ticks)
     return lines + _endings(edit)
 
 
-def side_by_side(edit: FileEdit, cells: int) -> list[Content]:
-    """The edit with before on the left and after on the right; long lines go on below."""
-    digits = _digits(edit)
-    left = (cells - 1) // 2
-    right = cells - 1 - left
+def side_by_side(edit: FileEdit, cells: int, ticks: Ticks | None = None) -> list[Content]:
+    """The edit with before on the left and after on the right; long lines go on below. `ticks` as in `unified`."""
+    digits, ticks = _digits(edit), _shown(edit, ticks)
+    width = cells - (_TICK_CELLS if ticks else 0)
+    left = (width - 1) // 2
+    right = width - 1 - left
     bar = Content.styled("│", "$foreground 30%")
     lines: list[Content] = []
-    for index, hunk in enumerate(hunks(edit)):
+    for index, passage in enumerate(passages(edit)):
         lines += [_rule(cells)] if index else []
-        for pair in hunk.pairs:
-            old = _numbered(
-                pair.before, " " if pair.same else "-", digits, "" if pair.same else _REMOVED, left
-            )
-            new = _numbered(pair.after, " " if pair.same else "+", digits, "" if pair.same else _ADDED, right)
-            lines += [
-                (one or Content(" " * left)) + bar + (other or Content(" " * right))
-                for one, other in zip_longest(old, new)
-            ]
+        for block in _blocks(passage.pairs):
+            drawn: list[Content] = []
+            same, gone = block[0].same, _is_left_out(block, ticks)
+            for pair in block:
+                old = _numbered(
+                    pair.before, " " if same else "-", digits, "" if same else _REMOVED, left, gone
+                )
+                new = _numbered(pair.after, " " if same else "+", digits, "" if same else _ADDED, right, gone)
+                drawn += [
+                    (one or Content(" " * left)) + bar + (other or Content(" " * right))
+                    for one, other in zip_longest(old, new)
+                ]
+            lines += _ticked(drawn, block[0].hunk, ticks)
     return lines + _endings(edit)
+
+
+def _shown(edit: FileEdit, ticks: Ticks | None) -> Ticks | None:
+    """The ticks where they are drawn: a single hunk goes with its file."""
+    return ticks if len(hunks(edit)) > 1 else None
+
+
+def _is_left_out(block: Sequence[Pair], ticks: Ticks | None) -> bool:
+    return ticks is not None and block[0].hunk in ticks.left_out
+
+
+def _ticked(lines: Sequence[Content], hunk: str, ticks: Ticks | None) -> list[Content]:
+    """The lines of one hunk behind its box, the cursor before it; unchanged lines behind nothing."""
+    if ticks is None:
+        return list(lines)
+    current = bool(hunk) and hunk == ticks.current
+    box = "" if not hunk else "☐" if hunk in ticks.left_out else "☑"
+    style = "bold $text-accent" if current else "dim"
+    first = Content.styled(f"{CURSOR if current else ' '}{box}".ljust(_TICK_CELLS), style)
+    rest = Content.styled(("▏" if current else "").ljust(_TICK_CELLS), style)
+    return [(rest if index else first) + line for index, line in enumerate(lines)]
 
 
 def _lines(source: str | None, path: str) -> list[tuple[str, list[Span]]]:
@@ -107,9 +156,11 @@ def _lines(source: str | None, path: str) -> list[tuple[str, list[Span]]]:
 def _pairs(
     before: Sequence[tuple[str, list[Span]]],
     after: Sequence[tuple[str, list[Span]]],
-    group: Sequence[tuple[str, int, int, int, int]],
+    group: Sequence[Opcode],
+    ids: Mapping[Opcode, str],
 ) -> Iterator[Pair]:
-    for tag, old_start, old_end, new_start, new_end in group:
+    for code in group:
+        tag, old_start, old_end, new_start, new_end = code
         for old, new in zip_longest(range(old_start, old_end), range(new_start, new_end)):
             one = before[old] if old is not None else None
             other = after[new] if new is not None else None
@@ -118,6 +169,7 @@ def _pairs(
                 Side(old + 1, _content(one, changed_old)) if one is not None else None,
                 Side(new + 1, _content(other, changed_new)) if other is not None else None,
                 tag == "equal",
+                ids.get(code, ""),
             )
 
 
@@ -142,11 +194,18 @@ def _content(line: tuple[str, list[Span]] | None, changed: list[Span]) -> Conten
     return Content(line[0], spans=[*line[1], *changed])
 
 
-def _numbered(side: Side | None, sign: str, digits: int, background: str, cells: int) -> list[Content]:
-    """A line with its number and sign, folded to `cells`, the background over the full width."""
+def _numbered(
+    side: Side | None, sign: str, digits: int, background: str, cells: int, gone: bool = False
+) -> list[Content]:
+    """A line with its number and sign, folded to `cells`, the background over the full width.
+
+    One that is left out (`gone`) has no background: nothing happens to it.
+    """
     if side is None:
         return []
     width = cells - digits - 3
+    line = Content.styled(side.line.plain, "dim strike") if gone else side.line
+    background = "" if gone else background
     return [
         _padded(
             Content.styled(
@@ -156,7 +215,7 @@ def _numbered(side: Side | None, sign: str, digits: int, background: str, cells:
             background,
             cells,
         )
-        for index, piece in enumerate(text.folded(side.line, max(width, 10)))
+        for index, piece in enumerate(text.folded(line, max(width, 10)))
     ]
 
 
@@ -166,10 +225,10 @@ def _padded(line: Content, background: str, cells: int) -> Content:
 
 
 def _blocks(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-    """Neighbours that are all equal or all changed."""
+    """Neighbours that are all equal, or changed by the same hunk."""
     block: list[Pair] = []
     for pair in pairs:
-        if block and block[0].same != pair.same:
+        if block and block[0].hunk != pair.hunk:
             yield block
             block = []
         block.append(pair)

@@ -111,13 +111,18 @@ class Base(Screen[None]):
         return self._diff.file if self._diff.is_mounted else ""
 
     @property
+    def hunk(self) -> str:
+        """The id of the hunk under the cursor; empty while it is on the whole file."""
+        return self._diff.hunk
+
+    @property
     def situation(self) -> Situation:
         """What it depends on which keys can be used."""
         running = self.jobs.running
         title = running.title if running else ""
         can_wait = title == BASELINE and self.next is None and not self.leaving
         at_work = running.phase if running else ""
-        return Situation(self.status, self.row, self.file, title, self.engine, can_wait, at_work)
+        return Situation(self.status, self.row, self.file, title, self.engine, can_wait, at_work, self.hunk)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key can be used now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import events, work
 from textual.widgets import Input, OptionList
 
@@ -38,7 +40,7 @@ class MainScreen(PhaseActions, ViewActions):
 
     @work(group="ask")
     async def on_tick_list_turned(self, event: TickList.Turned) -> None:
-        reason = why_not("tick", self.situation)
+        reason = why_not("tick", replace(self.situation, hunk=""))
         if reason:
             self.say(reason, "warning")
         elif row := self.row:

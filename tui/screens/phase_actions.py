@@ -82,9 +82,13 @@ class PhaseActions(Reading):
 
     @work(group="ask")
     async def action_tick(self) -> None:
-        """Leaves the shown file out of the phase, or takes it in again."""
-        row, file = self.row, self.file
+        """Leaves the shown file, or the hunk under the cursor, out of the phase, or takes it in again."""
+        row, file, hunk = self.row, self.file, self.hunk
         assert row
+        if hunk:
+            on = hunk in row.left_out.get(file, ())
+            await self.change(lambda session: session.tick_hunks(row.id, file, (hunk,), on))
+            return
         await self.change(lambda session: session.tick(row.id, file, file in row.unticked))
 
     @work(group="ask")

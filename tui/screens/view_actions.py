@@ -49,6 +49,7 @@ class ViewActions(Reading):
 
     def action_leave_tab(self) -> None:
         """Moves back to the list; clears the filter."""
+        self.query_one(DiffTab).hunk = ""
         self.query_one("#filter", Input).clear()
         self.query_one("#filter").display = False
         self.query_one(PhaseList).focus()
@@ -60,6 +61,19 @@ class ViewActions(Reading):
     def action_previous_file(self) -> None:
         """Shows the previous file of the phase."""
         self.query_one(DiffTab).move(-1)
+
+    def action_next_hunk(self) -> None:
+        """Chooses the next hunk of the shown file."""
+        self._move_hunk(1)
+
+    def action_previous_hunk(self) -> None:
+        """Chooses the previous hunk of the shown file."""
+        self._move_hunk(-1)
+
+    def _move_hunk(self, by: int) -> None:
+        self.open_tab("diff")
+        self.query_one(DiffTab).move_hunk(by)
+        self._show_keys()
 
     def action_scroll(self, by: int) -> None:
         """Scrolls the tab by half its height."""
