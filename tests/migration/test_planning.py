@@ -144,7 +144,8 @@ def test_a_dockerfile_that_does_not_parse_is_a_reason() -> None:
     view = RepoView(Target("Dockerfile"), {"Dockerfile": "RUN x\n"}, frozenset({"Dockerfile"}))
     plan = make_plan(view, Wishes())
     assert plan.phases == ()
-    assert all("Dockerfile:1" in declined.reason for declined in plan.declined)
+    others = {declined.id for declined in plan.declined if "Dockerfile:1" not in declined.reason}
+    assert others <= {"multi_platform"}, "it looks at the workflows first"
 
 
 @pytest.mark.parametrize("id", ["drop_compileall", "drop_compileall_2"])
