@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from phasewise.model.debian.apt import AptCommand
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.repo import RepoView
+from phasewise.model.script_calls import FROM_STDIN, called_file
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.runtime_use import named_scripts
 from phasewise.model.text import Edit
 
 _TOOLS = frozenset({"apt", "apt-get", "aptitude"})
 _APT = re.compile(r"(?<![\w/.-])(apt|apt-get|aptitude|mk-build-deps)(?![\w/.-])")
-_SHELLS = frozenset({"sh", "bash", "dash", "ash"})
 _READ_IN = re.compile(r"(^|/)(activate|env|os-release|\.?bashrc|\.?profile)$")
-_PROGRAMS = re.compile(r"(/usr|/usr/local)?/s?bin/|/.*/bin/")
 _KNOWN_INSTALLERS = re.compile(
     r"astral\.sh|install\.python-poetry\.org|sh\.rustup\.rs|deb\.nodesource\.com|bun\.sh|deno\.land"
 )
@@ -70,17 +69,11 @@ def installs_unseen(view: RepoView, dockerfile: Dockerfile, instruction: Instruc
 
 def _hides(command: Command, instruction: Instruction, known: Collection[str]) -> bool:
     """Whether something else than apt may call it; the files in `known` do not."""
-    if not command.words or command.name in _TOOLS or command.argv[:2] == ("sudo", "apt-get"):
+    if command.name in _TOOLS or command.argv[:2] == ("sudo", "apt-get"):
         return False
     if any(_APT.search(word) for word in command.argv):
         return True
-    if command.name in _SHELLS or command.name in (".", "source"):
-        operands = [word for word in command.argv[1:] if not word.startswith("-")]
-        if any(re.fullmatch(r"-[a-z]*c", word) for word in command.argv[1:]):
-            return False
-        if not operands or operands == ["pipefail"]:
-            return not _KNOWN_INSTALLERS.search(instruction.value)
-        return not _READ_IN.search(operands[0]) and operands[0].rpartition("/")[2] not in known
-    first = command.argv[0]
-    is_file = command.name.endswith(".sh") or (first[:1] in "./" and not _PROGRAMS.match(first))
-    return is_file and command.name not in known and command.name != "configure"
+    called = called_file(command)
+    if called == FROM_STDIN:
+        return not _KNOWN_INSTALLERS.search(instruction.value)
+    return called is not None and not _READ_IN.search(called) and called.rpartition("/")[2] not in known

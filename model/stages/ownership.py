@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from phasewise.model.debian.apt import edited, is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction
 from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.recursion import USER_TOOLS, Recursive, destination, recursive_changes
-from phasewise.model.stages.written_files import made_directories, others_wrote
+from phasewise.model.stages.owners import USER_TOOLS, moves_whole, owner_names
+from phasewise.model.stages.recursion import Recursive, destination, recursive_changes
+from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
-
-_MOVABLE = USER_TOOLS | {"mkdir", "chown", "chmod", "install", "set"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Handover:
 
     replaced: tuple[Recursive, ...]
     text: str
+    searched: bool = False
+    """`find` still looks for files that somebody else than a COPY wrote."""
 
     @property
     def from_stages(self) -> bool:
@@ -48,7 +50,10 @@ def hand_over(dockerfile: Dockerfile, stage: Stage) -> Handover | None:
         own = [change for change in changes if change.instruction.span.start == run]
         texts[run] = _without_recursion(dockerfile, stage, own)
     edits += _run_edits(dockerfile, stage, changes, texts)
-    return Handover(changes, apply_edits(dockerfile.text, edits))
+    searched = any(
+        others_wrote(dockerfile, stage, change, path) for change in changes for path in change.paths
+    )
+    return Handover(changes, apply_edits(dockerfile.text, edits), searched)
 
 
 def _flag_edits(dockerfile: Dockerfile, changes: tuple[Recursive, ...]) -> Iterator[Edit]:
@@ -119,23 +124,39 @@ def _confined(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> str:
 
 
 def _own_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> list[str]:
-    """`path` and the directories under it that a WORKDIR or a mkdir made before the command.
+    """`path` and the directories under it that the flags of COPY leave as they are.
 
-    Those have mode 755 from the start.
+    What a WORKDIR or a mkdir made, with mode 755 from the start. `--chown` reaches the directories that COPY makes
+    on its way, `--chmod` just what is in them (seen with Engine 26.1.5).
     """
     made = dict.fromkeys(d for d in made_directories(dockerfile, stage, change) if within(d, path))
-    copied = [destination(dockerfile, copy) for copy in change.copies]
+    targets = [(copy, destination(dockerfile, copy)) for copy in change.copies]
+    copied = [where for _, where in targets if where and within(where, path)]
     if change.flag == "chmod" and change.value.lstrip("0") == "755":
-        return [path] if path not in copied and path not in made else []
-    root = [path] if path not in copied or path in made else []
+        there = path in made or path in EMPTY_DIRECTORIES
+        return [path] if path not in copied and not there else []
+    if change.flag == "chmod":
+        folders = [w for copy, w in targets if w and within(w, path) and not _is_file(dockerfile, copy)]
+        passed = [str(above) for where in folders for above in reversed([*PurePosixPath(where).parents])]
+        made |= dict.fromkeys(where for where in (*passed, *folders) if within(where, path))
+    root = [path] if path not in copied or path in made or path in EMPTY_DIRECTORIES else []
     return [*root, *(directory for directory in made if directory != path)]
+
+
+def _is_file(dockerfile: Dockerfile, copy: Instruction) -> bool:
+    """Whether a COPY gives its one file a place by name, as far as names tell."""
+    *sources, target = (word.value for word in dockerfile.words(copy))
+    if len(sources) != 1 or target.endswith(("/", ".")):
+        return False
+    return PurePosixPath(target).suffix != "" or PurePosixPath(target).name == PurePosixPath(sources[0]).name
 
 
 def _run_edits(
     dockerfile: Dockerfile, stage: Stage, changes: tuple[Recursive, ...], texts: dict[int, str | None]
 ) -> Iterator[Edit]:
     """Rewrites the RUNs, and moves those that make the owner in front of the first copy that names it."""
-    first = min((c.copies[0] for c in changes if c.flag == "chown"), key=lambda i: i.span, default=None)
+    named = (c for c in changes if c.flag == "chown" and owner_names(dockerfile, c.value, c.instruction))
+    first = min((change.copies[0] for change in named), key=lambda i: i.span, default=None)
     for instruction in stage.instructions:
         rewritten = instruction.span.start in texts
         text = texts.get(instruction.span.start)
@@ -188,7 +209,7 @@ def _may_come_first(dockerfile: Dockerfile, script: Script, first: Instruction, 
     """Whether everything the RUN still does is independent of the copies."""
     if dockerfile.workdir(script.instruction) != dockerfile.workdir(first) or "find " in text:
         return False
-    return all(command.name in _MOVABLE for command in script.commands)
+    return moves_whole(script)
 
 
 def _without_users(dockerfile: Dockerfile, script: Script, users: list[Command], text: str) -> str:

@@ -10,9 +10,12 @@ from posixpath import join, normpath
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.owners import reads_owners_between, user_is_there
 
-USER_TOOLS = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod"})
-"""Commands that make users and groups."""
+_OTHER_GROUP = frozenset({"-g", "--gid", "-N", "--no-user-group", "-G", "--ingroup", "--system", "-S", "-r"})
+"""Options of useradd and adduser after which a user's group may have another name."""
+_ARCHIVE = re.compile(r"\.(tar|tgz|tbz2?|txz)$|\.tar\.\w+$|^(https?|git)://|^git@|\.git(#|$)")
+"""What ADD unpacks or fetches: its files keep the owners that they have in there (seen with Engine 26.1.5)."""
 
 _PLAIN = re.compile(r"[\w@./{}$:+-]+")
 
@@ -45,8 +48,23 @@ def recursive_changes(dockerfile: Dockerfile, stage: Stage) -> Iterator[Recursiv
             continue
         for command in script.commands:
             change = _recursive(dockerfile, stage, instruction, command)
-            if change and change.copies and _user_is_there(dockerfile, stage, change):
+            if (
+                change
+                and change.copies
+                and script.certain(command)
+                and _means_the_same(dockerfile, stage, change)
+            ):
                 yield change
+
+
+def _means_the_same(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
+    """Whether the first of the copies may give files the owner already."""
+    if change.flag == "chmod":
+        return True
+    first, run = change.copies[0], change.instruction
+    return not reads_owners_between(dockerfile, stage, first, run) and user_is_there(
+        dockerfile, stage, change.value, run, first
+    )
 
 
 def _recursive(
@@ -63,12 +81,16 @@ def _recursive(
     value = _owner(operands[0]) if command.name == "chown" else _mode(operands[0])
     if value is None or dockerfile.expand(value, instruction) is None:
         return None
+    if operands[0].endswith(":") and not _has_own_group(dockerfile, stage):
+        return None
     settled: list[str] = []
     left: list[str] = []
     copies: dict[int, Instruction] = {}
     for word in operands[1:]:
         path = absolute(dockerfile, instruction, word)
-        found = _copies_under(dockerfile, stage, instruction, path) if path else None
+        found = _copies_under(dockerfile, stage, instruction, path, value) if path else None
+        if found and ":" not in operands[0] and any(copy.flag("chown") for copy in found):
+            found = None  # Their group would stay.
         if path and found:
             settled.append(path)
             copies |= {copy.span.start: copy for copy in found}
@@ -86,8 +108,20 @@ def _owner(word: str) -> str | None:
     if not _PLAIN.fullmatch(word) or "$(" in word or not user:
         return None
     if not colon:
-        return f"{user}:root"
+        return None if "." in user else f"{user}:{0 if user.isdecimal() else 'root'}"
     return f"{user}:{group or user}"
+
+
+def _has_own_group(dockerfile: Dockerfile, stage: Stage) -> bool:
+    """Whether every user that the lineage makes gets a group of its own name."""
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            script = Script.of(dockerfile, instruction)
+            for command in script.commands if script else ():
+                words = {word.partition("=")[0] for word in command.argv}
+                if command.name in ("useradd", "adduser") and words & _OTHER_GROUP:
+                    return False
+    return True
 
 
 def _mode(word: str) -> str | None:
@@ -109,12 +143,15 @@ def destination(dockerfile: Dockerfile, copy: Instruction) -> str | None:
 
 
 def _copies_under(
-    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, path: str
+    dockerfile: Dockerfile, stage: Stage, instruction: Instruction, path: str, value: str
 ) -> tuple[Instruction, ...] | None:
     """The COPYs of the stage before `instruction` that lie wholly under `path`.
 
-    None where one is covered partly, comes from an inherited stage, or needs numeric ids for `--link`.
+    None where one is covered partly, comes from an inherited stage, unpacks an archive, knows another value of a
+    variable, or needs numeric ids for `--link`.
     """
+    expanded = dockerfile.expand(value, instruction)
+    has_names = re.search(r"[^\d:]", expanded or value) is not None
     found = []
     for ancestor in dockerfile.lineage(stage):
         for copy in ancestor.instructions:
@@ -126,7 +163,10 @@ def _copies_under(
             ):
                 return None
             if within(where, path):
-                if ancestor is not stage or copy.flag("link") is not None:
+                linked = copy.flag("link") not in (None, "false")
+                if ancestor is not stage or (linked and has_names) or _keeps_owners(dockerfile, copy):
+                    return None
+                if dockerfile.expand(value, copy) != expanded:
                     return None
                 found.append(copy)
     return tuple(found)
@@ -141,30 +181,7 @@ def _goes_beside(dockerfile: Dockerfile, copy: Instruction) -> bool:
     )
 
 
-def _user_is_there(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
-    """Whether the owner's name can be known before the first of the copies, if need be by moving the RUN."""
-    if change.flag == "chmod":
-        return True
-    expanded = dockerfile.expand(change.value, change.instruction) or ""
-    names = [part for part in expanded.split(":") if not part.isdecimal() and part != "root"]
-    makers = [
-        instruction
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
-        if (script := Script.of(dockerfile, instruction))
-        for command in script.commands
-        if command.name in USER_TOOLS
-    ]
-    late = [maker for maker in makers if maker.stage == stage.index and maker.span > change.copies[0].span]
-    return not names or not late or all(_can_move(dockerfile, maker, change.copies[0]) for maker in late)
-
-
-def _can_move(dockerfile: Dockerfile, maker: Instruction, before: Instruction) -> bool:
-    """Whether the user commands of `maker` would do the same in front of `before`."""
-    used = set(re.findall(r"\$\{?(\w+)", maker.value))
-    late = {
-        name
-        for name, value in dockerfile.variables(maker).items()
-        if dockerfile.variables(before).get(name) != value
-    }
-    return not used & late and dockerfile.user(maker) == dockerfile.user(before)
+def _keeps_owners(dockerfile: Dockerfile, copy: Instruction) -> bool:
+    """Whether files come out of an archive, where flags do not reach them."""
+    sources = [word.value for word in dockerfile.words(copy)[:-1]]
+    return copy.keyword == "ADD" and any(_ARCHIVE.search(source) for source in sources)

@@ -12,10 +12,19 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import installs
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.recursion import USER_TOOLS, Recursive, absolute
+from phasewise.model.stages.owners import USER_TOOLS
+from phasewise.model.stages.recursion import Recursive, absolute
 
 _QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | USER_TOOLS
 _BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})
+_SYSTEM_TREES = ("/usr", "/etc", "/var", "/lib", "/bin", "/sbin", "/root", "/tmp", "/run")
+EMPTY_DIRECTORIES = frozenset({"/boot", "/home", "/media", "/mnt", "/opt", "/srv"})
+"""What every image has from the start, with nothing in it."""
+_BARE_IMAGES = re.compile(r"python|debian|ubuntu|alpine|node|rust|golang|scratch|buildpack-deps")
+"""Official images that have no files outside the system's own directories."""
+_OUTPUT = re.compile(r"(?:\d|&)?>[>|]?\s*([^&\s].*)$")
+_HERE = re.compile(r"\.(\[.*\])?$")
+"""The project itself, which a build leaves its own files in."""
 _INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
 
 
@@ -28,21 +37,25 @@ def made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) ->
             if instruction.keyword == "WORKDIR":
                 words = dockerfile.words(instruction)
                 if words and (path := absolute(dockerfile, instruction, words[0].value)):
-                    yield path
+                    yield from _with_those_above(path)
             script = Script.of(dockerfile, instruction)
             for command in script.commands if script else ():
                 if command.name == "mkdir" and command.span.start < change.command.span.start:
                     for word in command.argv[1:]:
                         path = None if word.startswith("-") else absolute(dockerfile, instruction, word)
                         if path:
-                            yield from [
-                                *reversed([str(above) for above in PurePosixPath(path).parents]),
-                                path,
-                            ]
+                            yield from _with_those_above(path)
+
+
+def _with_those_above(path: str) -> Iterator[str]:
+    yield from reversed([str(above) for above in PurePosixPath(path).parents])
+    yield path
 
 
 def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
-    """Whether a RUN of the stage or below it, up to the command, may have left files under `path`."""
+    """Whether the base image or a RUN up to the command may have left files under `path`."""
+    if _base_may_have_files(dockerfile, stage, path):
+        return True
     for instruction in (i for ancestor in dockerfile.lineage(stage) for i in ancestor.instructions):
         if instruction.span.start > change.instruction.span.start:
             break
@@ -52,11 +65,31 @@ def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: 
         if script is None:
             return True
         for command in script.commands:
-            if command.span.start < change.command.span.start and may_write(
-                dockerfile, instruction, command, path
+            if command.span.start < change.command.span.start and (
+                may_write(dockerfile, instruction, command, path)
+                or _redirects_into(dockerfile, instruction, command, path)
             ):
                 return True
     return False
+
+
+def _redirects_into(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
+    """Whether `>` writes a file under `path`, or one whose place is not known."""
+    for written in command.redirects:
+        if match := _OUTPUT.match(written):
+            where = absolute(dockerfile, instruction, match[1].strip("\"'"))
+            if where is None or within(where, path):
+                return True
+    return False
+
+
+def _base_may_have_files(dockerfile: Dockerfile, stage: Stage, path: str) -> bool:
+    """Whether files of the image that the lineage starts from may lie under `path`."""
+    if path == "/" or any(within(path, tree) for tree in _SYSTEM_TREES):
+        return True
+    first = dockerfile.lineage(stage)[0]
+    image = dockerfile.expand(first.base, first.instructions[0]) or ""
+    return _BARE_IMAGES.fullmatch(image.partition("@")[0].rpartition("/")[2].partition(":")[0]) is None
 
 
 def may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:
@@ -68,7 +101,8 @@ def may_write(dockerfile: Dockerfile, instruction: Instruction, command: Command
     if _INSTALLERS.fullmatch(command.name) or command.argv[1:3] in (("-m", "pip"), ("-m", "venv")):
         stage = dockerfile.stages[instruction.stage or 0]
         places = [i.environment for i in installs(dockerfile, stage) if i.instruction is instruction]
-        named = [absolute(dockerfile, instruction, word) for word in command.argv[1:] if "/" in word]
+        words = [word for word in command.argv[1:] if "/" in word or _HERE.match(word)]
+        named = [absolute(dockerfile, instruction, _HERE.sub(".", word)) for word in words]
         return any(within(where, path) for where in (*places, *filter(None, named)))
     if command.name == "find" and ("-delete" in command.argv or "rm" in command.argv):
         return False

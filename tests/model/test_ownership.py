@@ -127,6 +127,29 @@ def test_a_user_made_with_a_later_argument_cannot_move() -> None:
         ),
         pytest.param(["COPY --link . /app", "RUN useradd app && chown -R app:app /app"], id="linked"),
         pytest.param(["RUN chown -R 1000:1000 /app", "COPY . /app"], id="before the copy"),
+        pytest.param(["COPY . /app", "RUN chown -R a.b /app"], id="an owner and a group in the old form"),
+        pytest.param(["ADD a.tar.gz /app/", "RUN chown -R 1000:1000 /app"], id="an archive that is unpacked"),
+        pytest.param(["ADD https://example.org/x /app/", "RUN chown -R 1:1 /app"], id="fetched"),
+        pytest.param(["COPY . /app", "RUN test -d /app && chown -R 1:1 /app"], id="under a condition"),
+        pytest.param(["COPY . /app", "RUN ./setup.sh && chown -R app:app /app"], id="a user from a script"),
+        pytest.param(
+            ["COPY . /app", "RUN apt-get install -y nginx", "RUN chown -R nginx:nginx /app"],
+            id="a user from a package",
+        ),
+        pytest.param(["COPY . /app", "COPY passwd /etc/passwd", "RUN chown -R app /app"], id="a copied user"),
+        pytest.param(["COPY . /app", "ENV U=app", "RUN chown -R $U /app"], id="a variable set later"),
+        pytest.param(
+            ["COPY . /app", "RUN apt-get install -y docker.io && useradd -G docker u && chown -R u:u /app"],
+            id="a group from a package",
+        ),
+        pytest.param(
+            ["COPY . /app", "RUN apt-get install -y adduser", "RUN adduser u && chown -R u:u /app"],
+            id="a command from a package",
+        ),
+        pytest.param(
+            ["COPY . /app", "RUN (grep u /x || useradd u) && chown -R u:u /app"], id="a user made sometimes"
+        ),
+        pytest.param(["COPY . /app", "RUN git -C /app log", "RUN chown -R 1:1 /app"], id="git on the way"),
     ],
 )
 def test_is_left_alone(lines: list[str]) -> None:
@@ -145,3 +168,62 @@ def test_says_whether_an_environment_is_among_them() -> None:
     done = hand_over(dockerfile, dockerfile.stage(None))
     assert done
     assert done.from_stages
+
+
+def test_numbers_need_no_user_before_the_copy() -> None:
+    run = "RUN useradd -u 1000 app && chown -R 1000:1000 /app"
+    assert after(stage("COPY . /app", run)) == stage(
+        "COPY --chown=1000:1000 . /app", "RUN useradd -u 1000 app"
+    )
+
+
+def test_a_user_of_the_image_is_there() -> None:
+    text = after(stage("COPY . /app", "RUN apt-get update", "RUN chown -R www-data:www-data /app"))
+    assert text == stage("COPY --chown=www-data:www-data . /app", "RUN apt-get update")
+
+
+def test_a_group_that_is_made_before_counts_beside_packages() -> None:
+    lines = [
+        "COPY . /app",
+        "RUN apt-get install -y jq",
+        "RUN groupadd g && useradd -g g u && chown -R u:g /app",
+    ]
+    assert "RUN groupadd g && useradd -g g u\n\nCOPY --chown=u:g . /app" in (after(stage(*lines)) or "")
+
+
+def test_directories_above_a_workdir_change_hands() -> None:
+    assert after(stage("WORKDIR /data/a/b", "COPY . .", "RUN chown -R 1:1 /data")) == stage(
+        "WORKDIR /data/a/b", "COPY --chown=1:1 . .", "RUN chown 1:1 /data /data/a /data/a/b"
+    )
+
+
+def test_a_directory_that_every_image_has_changes_hands() -> None:
+    assert after(stage("COPY . /srv", "RUN chown -R 1:1 /srv")) == stage(
+        "COPY --chown=1:1 . /srv", "RUN chown 1:1 /srv"
+    )
+
+
+def test_a_mode_of_directories_that_copy_makes() -> None:
+    lines = ["COPY src /data/in/", "COPY run.sh /data/run.sh", "RUN chmod -R 770 /data"]
+    assert after(stage(*lines)) == stage(
+        "COPY --chmod=770 src /data/in/",
+        "COPY --chmod=770 run.sh /data/run.sh",
+        "RUN chmod 770 /data /data/in",
+    )
+
+
+def test_says_whether_find_still_looks() -> None:
+    cases = (
+        ("RUN python collect.py", True),
+        ("RUN apt-get update", False),
+        ("RUN echo 1 > /app/version", True),
+        ("RUN echo 1 > $FILE", True),
+        ("RUN echo 1 2>/dev/null >&2", False),
+        ("WORKDIR /app\nRUN pip install -e .[all]", True),
+        ("WORKDIR /app\nRUN pip install -r requirements.txt", False),
+    )
+    for run, searched in cases:
+        dockerfile = Dockerfile.parse(stage("COPY . /app", run, "RUN chown -R 1:1 /app"))
+        done = hand_over(dockerfile, dockerfile.stage(None))
+        assert done
+        assert done.searched is searched, run
