@@ -82,7 +82,9 @@ class CoreVariant(Rule):
     `try`, and no later command runs it. Unlike the variant for CI, this one is for deployment; features that
     need a model fail there when they are called. So it is off until asked for.
 
-    hadolint and BuildKit's checks have no such rule.
+    hadolint and BuildKit's checks have no such rule. tally calls the core unreachable
+    (`tally/no-unreachable-stages`), as the default target does not need it; and what it and hadolint find in an
+    instruction that is doubled, they find twice.
     """
 
     title = "A target without the machine-learning packages"

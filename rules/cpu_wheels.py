@@ -69,7 +69,8 @@ class CpuWheels(Rule):
     the CUDA builds' hashes and must be made again by their own tools, so that is said instead. Nothing is proposed
     where the repository asks for CUDA without a way out.
 
-    It changes what the image can do, so it is off until asked for. hadolint and BuildKit's checks have no such rule.
+    It changes what the image can do, so it is off until asked for. hadolint and BuildKit's checks have no such rule;
+    tally would write a RUN of three commands as a heredoc (`tally/prefer-run-heredoc`).
     """
 
     title = "PyTorch without CUDA"

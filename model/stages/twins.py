@@ -64,54 +64,63 @@ def _changes(
     dockerfile: Dockerfile, stage: Stage, edits: Collection[Edit], twins: dict[int, str], comment: str
 ) -> Iterator[Edit]:
     """The twin of `stage` in front of it, or in the middle where the two share what comes first."""
-    text, start = dockerfile.text, stage.instructions[0]
-    newline = "\r\n" if "\r\n" in text else "\n"
     first = _first_that_differs(dockerfile, stage, edits, twins)
-    shared = first is not start and stage.instructions.index(first) > 1
-    begin = first if shared else stage.instructions[min(1, len(stage.instructions) - 1)]
-    place = dockerfile.lines(begin if shared else start).start
-    tail = "" if begin is start else _tail(dockerfile, stage, begin, edits, twins)
-    twin = twins[stage.index]
-    base = (
-        _shared_name(stage)
-        if shared
-        else stage.base
-        if stage.base_stage is None
-        else twins.get(stage.base_stage, stage.base)
-    )
-    platform = f"--platform={stage.platform} " if stage.platform and not shared else ""
-    gap = newline if shared and text[:place].rstrip(" \t\r\n") + newline == text[:place] else ""
-    head = f"# {comment}{newline}" if not any(index > stage.index for index in twins) else ""
-    yield Edit(
-        Span(place, place),
-        f"{gap}{head}FROM {platform}{base} AS {twin}{newline}{tail}"
-        + (
-            f"FROM {_shared_name(stage)}{f' AS {stage.name}' if stage.name else ''}{newline}"
-            if shared
-            else ""
-        ),
-    )
-    if shared:
-        words = dockerfile.words(start)
-        if len(words) == 3:
-            yield Edit(words[2].span, _shared_name(stage))
-        else:
-            yield Edit(Span(words[0].span.end, words[0].span.end), f" AS {_shared_name(stage)}")
+    lines = f"# {comment}\n" if stage.index == max(twins) else ""
+    if first is not None and stage.instructions.index(first) > 1:
+        yield from _divided(
+            dockerfile, stage, first, lines, _tail(dockerfile, stage, first, edits, twins), twins
+        )
+        return
+    base = stage.base if stage.base_stage is None else twins.get(stage.base_stage, stage.base)
+    platform = f"--platform={stage.platform} " if stage.platform else ""
+    tail = _tail(dockerfile, stage, stage.instructions[1], edits, twins) if stage.instructions[1:] else "\n"
+    lines += f"FROM {platform}{base} AS {twins[stage.index]}\n{_air(dockerfile, stage)}"
+    yield _insertion(dockerfile, dockerfile.lines(stage.instructions[0]).start, lines, tail)
+
+
+def _divided(
+    dockerfile: Dockerfile, stage: Stage, first: Instruction, lines: str, tail: str, twins: dict[int, str]
+) -> Iterator[Edit]:
+    """What comes before `first` as a stage of its own, from which the twin and the stage go on."""
+    start, shared, air = stage.instructions[0], _shared_name(stage), _air(dockerfile, stage)
+    place = dockerfile.lines(first).start
+    stands_apart = dockerfile.text[:place].endswith(("\n\n", "\n\r\n"))
+    lines = f"{'' if stands_apart else chr(10)}{lines}FROM {shared} AS {twins[stage.index]}\n{air}"
+    again = f"FROM {shared}{f' AS {stage.name}' if stage.name else ''}\n{air}"
+    yield _insertion(dockerfile, place, lines, tail, again)
+    words = dockerfile.words(start)
+    if len(words) == 3:
+        yield Edit(words[2].span, shared)
+    else:
+        yield Edit(Span(words[0].span.end, words[0].span.end), f" AS {shared}")
+
+
+def _insertion(dockerfile: Dockerfile, place: int, lines: str, tail: str, behind: str = "") -> Edit:
+    """`tail` is the file's own text; the line ends of the rest become the file's."""
+    newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
+    return Edit(Span(place, place), lines.replace("\n", newline) + tail + behind.replace("\n", newline))
+
+
+def _air(dockerfile: Dockerfile, stage: Stage) -> str:
+    """A blank line behind FROM, where this stage has one."""
+    behind = dockerfile.lines(stage.instructions[0]).end
+    return "\n" if dockerfile.text.startswith(("\n", "\r\n"), behind) else ""
 
 
 def _first_that_differs(
     dockerfile: Dockerfile, stage: Stage, edits: Collection[Edit], twins: dict[int, str]
-) -> Instruction:
+) -> Instruction | None:
+    """The first instruction that the twin does not share; None where it shares none at all."""
     names = {(dockerfile.stages[index].name or "").lower() for index in twins}
     if stage.base_stage in twins:
-        return stage.instructions[0]
+        return None
     for instruction in stage.instructions[1:]:
         whole = dockerfile.lines(instruction)
         edited = any(whole.start <= edit.span.start < whole.end for edit in edits)
         made_from = names.intersection(each.lower() for each in _sources(instruction))
         if edited or made_from or instruction.keyword in _START:
             return instruction
-    return stage.instructions[-1]
+    return None
 
 
 def _tail(

@@ -86,7 +86,9 @@ def described(image: str) -> dict[str, Any]:
     return {key: found[key] for key in ("Id", "RootFS", "Config", "Architecture")}
 
 
-@pytest.mark.parametrize(("kind", "dockerfile"), [("list", LIST), ("project", PROJECT)])
+@pytest.mark.parametrize(
+    ("kind", "dockerfile"), [("list", LIST), ("project", PROJECT)], ids=["list", "project"]
+)
 def test_smaller_and_starting_and_the_full_image_the_same(
     engine: Engine, repository: str, tmp_path: Path, kind: str, dockerfile: str
 ) -> None:

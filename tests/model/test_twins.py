@@ -88,6 +88,24 @@ def test_the_last_stage_stays_the_default_and_line_ends_stay() -> None:
     assert chain(after, "core")[-2:] == [("RUN", "THERE"), ("CMD", '["x"]')]
 
 
+def test_a_blank_line_behind_from_is_repeated() -> None:
+    after = twin("FROM a AS b\n\nRUN one\n\nRUN HERE\n")
+    shared = "FROM a AS b-base\n\nRUN one\n\n"
+    assert after == (
+        f"{shared}# the comment\nFROM b-base AS core\n\nRUN THERE\n\nFROM b-base AS b\n\nRUN HERE\n"
+    )
+
+
+def test_a_stage_of_one_line() -> None:
+    after = twin("FROM a AS b\nRUN HERE\nFROM b\n")
+    assert [f"{s.base} AS {s.name}" for s in Dockerfile.parse(after).stages] == [
+        "a AS core-b",
+        "a AS b",
+        "core-b AS core",
+        "b AS None",
+    ]
+
+
 def test_the_start_is_not_shared() -> None:
     after = twin('FROM a\nRUN one\nCMD ["x"]\nRUN HERE\nENTRYPOINT ["y"]\n')
     shared = Dockerfile.parse(after).stage("final-base")
