@@ -153,6 +153,10 @@ def plan_record(session: Session, plans: Sequence[Planned]) -> dict[str, Any]:
                 "declined": [
                     {"id": declined.id, "reason": declined.reason} for declined in each.plan.declined
                 ],
+                "shared": [
+                    {"id": phase.id, "dockerfile": other.dockerfile, "stage": other.stage}
+                    for other, phase in _shared(each, plans)
+                ],
                 "floor": floor_record(each.floor),
                 "goal": goal_record(each.goal),
             }
@@ -174,6 +178,8 @@ def print_plans(plans: Sequence[Planned]) -> None:
             for choice in phase.choices:
                 options = ", ".join(f"{'*' if o.id in choice.picked else ''}{o.id}" for o in choice.options)
                 _out(f"    --pick {phase.id}.{choice.id}=...  {choice.title}: {options}")
+            if phase.affects:
+                _out(f"    also affects {', '.join(phase.affects)}")
             for evidence in phase.evidence:
                 since = evidence.provenance
                 origin = f"  since {since.commit[:12]} {since.date:%Y-%m-%d} {since.subject}" if since else ""
@@ -183,9 +189,21 @@ def print_plans(plans: Sequence[Planned]) -> None:
                 _out(line)
         for declined in plan.declined:
             _out(f"\n- {declined.id}: {declined.reason}")
+        for other, phase in _shared(each, plans):
+            _out(f"\n{phase.id} of {other.label} changes files that this target shares")
         _out("")
         for line in _outlook(each):
             _out(line)
+
+
+def _shared(planned: Planned, plans: Sequence[Planned]) -> list[tuple[Target, Phase]]:
+    """The phases of the other targets that change files which this one reads too."""
+    return [
+        (other.target, phase)
+        for other in plans
+        for phase in other.plan.phases
+        if planned.target.label in phase.affects
+    ]
 
 
 def _hunk_lines(phase: Phase, left_out: LeftOut) -> list[str]:

@@ -49,6 +49,7 @@ def phase_record(phase: Phase, left_out: LeftOut | None = None) -> dict[str, Any
         "needs": list(phase.needs),
         "excludes": list(phase.excludes),
         "costs": phase.costs,
+        "affects": list(phase.affects),
         "hunks": _hunk_records(phase, left_out or {}),
         "choices": [
             {

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from phasewise.migration.git import Repository
@@ -36,6 +37,12 @@ class _Snapshot:
     introduced: Introduced
     sizes: Sizes
 
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """The Dockerfiles in the order of `scan`."""
+        found = [_target(path, self) for path in _dockerfiles(self)]
+        return tuple(sorted(found, key=lambda target: _rank(target, self)))
+
 
 _snapshots: WeakKeyDictionary[Repository, dict[str, _Snapshot]] = WeakKeyDictionary()
 _MOST_SNAPSHOTS = 16
@@ -46,9 +53,7 @@ def scan(repository: Repository, commit: str) -> tuple[Target, ...]:
 
     One that cannot be parsed is a target, too; its view says what is wrong.
     """
-    snapshot = _snapshot(repository, commit)
-    found = [_target(path, snapshot) for path in _dockerfiles(snapshot)]
-    return tuple(sorted(found, key=lambda target: _rank(target, snapshot)))
+    return _snapshot(repository, commit).targets
 
 
 def view(repository: Repository, commit: str, target: Target, census: Census | None = None) -> RepoView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from phasewise.migration import board, ledger, removals, scan
@@ -23,6 +23,7 @@ from phasewise.migration.planning import (
 )
 from phasewise.migration.ranking import ranked
 from phasewise.migration.settings import read_settings
+from phasewise.model.builds.affected import affected
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError, Stage
 from phasewise.model.floor import Floor, floor
@@ -259,8 +260,35 @@ class Survey:
         taken = frozenset(entry.id for entry in applied)
         known = (head, wishes, census, taken)
         if self._planned is None or self._planned[0] != known:
-            self._planned = known, make_plan(self.view(head), wishes, taken, self.rules)
+            plan = make_plan(self.view(head), wishes, taken, self.rules)
+            elsewhere = self._done_elsewhere() if plan.declined else {}
+            self._planned = (
+                known,
+                Plan(
+                    tuple(map(self._with_affected, plan.phases)),
+                    tuple(_with_origin(declined, elsewhere) for declined in plan.declined),
+                ),
+            )
         return self._planned[1]
+
+    def _with_affected(self, phase: Phase) -> Phase:
+        """The phase with the other targets that read what it edits."""
+        head = self.repository.head()
+        found = affected(self.view(head), scan.scan(self.repository, head), phase.files)
+        return replace(phase, affects=tuple(target.label for target in found))
+
+    def _done_elsewhere(self) -> dict[str, tuple[Target, Applied]]:
+        """By rule, the phase of another target that changed a file which this one reads too."""
+        head = self.repository.head()
+        found: dict[str, tuple[Target, Applied]] = {}
+        for other in scan.scan(self.repository, head):
+            if other.dockerfile == self.target.dockerfile:
+                continue
+            for entry in ledger.applied(self.repository, other):
+                rule = rule_of(entry.id, self._rules)
+                if rule and affected(scan.view(self.repository, head, other), [self.target], entry.files):
+                    found[rule.id] = other, entry
+        return found
 
     def _rolled_back(self, applied: Sequence[Applied]) -> frozenset[str]:
         return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}
@@ -273,4 +301,14 @@ class Survey:
         answer = propose(rule, self.view(before), Wishes(picks={rule.id: entry.picks}))
         if isinstance(answer, Declined):
             return None
-        return replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
+        phase = replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
+        return self._with_affected(phase)
+
+
+def _with_origin(declined: Declined, elsewhere: Mapping[str, tuple[Target, Applied]]) -> Declined:
+    """The refusal, and that its rule was applied for another target, to files that this one shares."""
+    if declined.id not in elsewhere:
+        return declined
+    other, entry = elsewhere[declined.id]
+    done = f"{entry.commit[:7]} did it for {other.label}, in files that this target shares"
+    return replace(declined, reason=f"{declined.reason} ({done})")

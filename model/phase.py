@@ -169,6 +169,8 @@ class Phase:
     """Normalised names of the distributions that the image is meant to lack afterwards: no check asks for them."""
     costs: str = ""
     """The price of the phase that the user must see, a slower start for example."""
+    affects: tuple[str, ...] = ()
+    """Labels of the other targets that read a file which the phase edits; filled in by the plan, not by rules."""
     costs_start_up: bool = False
     """Whether the price is paid at every start; then the application's import is compared before and after."""
 

@@ -19,6 +19,7 @@ TARGET = {
     "context": TEXT,
     "phases": LIST,
     "declined": LIST,
+    "shared": LIST,
     "floor": (dict, None),
     "goal": (dict, None),
 }
@@ -34,6 +35,7 @@ PHASE = {
     "needs": LIST,
     "excludes": LIST,
     "costs": TEXT,
+    "affects": LIST,
     "hunks": LIST,
     "choices": LIST,
 }

@@ -319,3 +319,15 @@ def test_hunks_have_boxes_and_nothing_gets_wider(draw: Any, cells: int) -> None:
     assert not any("muted" in str(span.style) for span in left_out.spans), "nothing happens to it"
     whole = draw(story.COMPILEALL.edits[0], cells, diff.Ticks())
     assert not any("☑" in line.plain for line in whole), "a single hunk goes with its file"
+
+
+@pytest.mark.parametrize("cells", [40, 76])
+def test_why_names_the_other_targets(cells: int) -> None:
+    row = story.START.rows[0]
+    assert row.phase
+    assert "Affects" not in plain(why.lines(row, cells))
+    shared = replace(
+        row, phase=replace(row.phase, affects=("api/Dockerfile ▸ production", "worker/Dockerfile"))
+    )
+    said = " ".join(plain(why.lines(shared, cells)).split())
+    assert "Affects also api/Dockerfile ▸ production, worker/Dockerfile" in said

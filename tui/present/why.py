@@ -30,6 +30,9 @@ def lines(row: Row, cells: int) -> list[Content]:
     risk = text.own((str(phase.risk), _RISKS[phase.risk]), (f"  {phase.risk.meaning}", "dim"))
     result += _labelled("Risk", risk, cells)
     result += _labelled("Costs", text.plain(phase.costs), cells) if phase.costs else []
+    result += (
+        _labelled("Affects", text.plain(f"also {', '.join(phase.affects)}"), cells) if phase.affects else []
+    )
     result += _labelled("Needs", text.plain(", ".join(phase.needs) or "none"), cells)
     result += _labelled("Excludes", text.plain(", ".join(phase.excludes) or "none"), cells)
     for said in sentences.findings(row):
