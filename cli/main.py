@@ -72,7 +72,7 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
     plans = []
     for target in targets:
         session.select(target)
-        wanted = goal or session.budget_bytes()
+        wanted = session.budget_bytes() if goal is None else goal
         plans.append(output.Planned(target, session.plan(), session.floor(), wanted, session.left_out()))
     if as_json:
         output.data(output.plan_record(session, plans))
