@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from posixpath import dirname, join
@@ -13,6 +13,9 @@ from phasewise.model.shell import Command, Script
 
 SYSTEM = "/usr/local"
 """Where pip of the official Python images installs."""
+
+_IN_PROJECT = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV_IN_PROJECT"}
+"""The variable that puts a tool's environment into the project's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def _installer_words(command: Command) -> tuple[str, ...] | None:
     match words:
         case ["uv", "pip", "install", *rest]:
             return ("uv-pip", *rest)
-        case [pip, "install", *rest] if pip.startswith("pip") and not pip.startswith("pipx"):
+        case [pip, "install", *rest] if pip.startswith("pip") and not pip.startswith(("pipx", "pipenv")):
             return ("pip", *rest)
         case ["uv", "sync", *rest]:
             return ("uv-sync", *rest)
@@ -130,7 +133,24 @@ def _environment(
         return SYSTEM
     if variables.get("VIRTUAL_ENV"):
         return variables["VIRTUAL_ENV"].rstrip("/")
+    if _in_project(dockerfile, instruction, words[0], variables):
+        return _absolute(dockerfile, instruction, ".venv")
     return _active(dockerfile, instruction, variables.get("PATH", "")) or SYSTEM
+
+
+def _in_project(
+    dockerfile: Dockerfile, instruction: Instruction, tool: str, variables: Mapping[str, str]
+) -> bool:
+    """Whether poetry or pipenv was told to keep the environment in the project's own folder."""
+    if tool not in _IN_PROJECT:
+        return False
+    if variable := variables.get(_IN_PROJECT[tool]):
+        return variable.lower() in ("1", "true", "yes")
+    stage = dockerfile.stages[instruction.stage or 0]
+    earlier = [each for one in dockerfile.lineage(stage) for each in one.instructions]
+    scripts = [Script.of(dockerfile, each) for each in earlier if each.span <= instruction.span]
+    told = [command.argv[1:4] for script in scripts if script for command in script.commands]
+    return ("config", "virtualenvs.in-project", "true") in told
 
 
 def _active(dockerfile: Dockerfile, instruction: Instruction, path: str) -> str | None:
