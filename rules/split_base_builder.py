@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from phasewise.model.debian.apt import installed_and_gone
 from phasewise.model.debian.build_tools import Sorting, sort_packages, tool_commands
 from phasewise.model.debian.packages import is_build_tool
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.phase import Declined, FileEdit, Phase, Risk
-from phasewise.model.python.environments import environment_copies
+from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.clean_base import (
@@ -33,6 +31,7 @@ from phasewise.model.stages.roles import (
 from phasewise.model.stages.split import split_stage, tending_runs
 from phasewise.model.stages.split_report import Split, costs, evidence_lines, predicted, why
 from phasewise.rules.base import Example, Picks, Rule
+from phasewise.rules.line_endings import in_unix_lines
 
 _PSYCOPG2 = {"requirements.txt": "psycopg2==2.9.11\n"}
 
@@ -346,16 +345,7 @@ CMD ["python", "-m", "app"]
 
     def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
         """See Rule.propose."""
-        path = view.target.dockerfile
-        text = view.files[path]
-        plain = text.replace("\r\n", "\n")
-        if plain.replace("\n", "\r\n") != text or plain == text:
-            return self._propose(view)
-        answer = self._propose(view.with_edits([FileEdit(path, text, plain)]))
-        if isinstance(answer, Declined):
-            return answer
-        (edit,) = answer.edits
-        return replace(answer, edits=(FileEdit(path, text, (edit.after or "").replace("\n", "\r\n")),))
+        return in_unix_lines(view, self._propose)
 
     def _propose(self, view: RepoView) -> Phase | Declined:
         sorting = _sorting(view)
@@ -418,7 +408,7 @@ def _nothing_to_do(view: RepoView, sorting: Sorting) -> str:
     if sorting.worthwhile:
         if name.rpartition("/")[2] == "python" and "slim" not in tag:
             return f"{image} carries compilers of its own; with a slim tag a split would save something"
-        return ""
+        return _apart_already(view, sorting)
     tools = [package for package in sorting.used if is_build_tool(package)]
     if tools:
         use = sorting.used[tools[0]].evidence
@@ -433,6 +423,18 @@ def _nothing_to_do(view: RepoView, sorting: Sorting) -> str:
             if script is None and instruction.keyword == "RUN" and "apt" in instruction.value:
                 return f"the RUN in line {instruction.line} is no shell script that can be read"
     return "no stage that the image inherits installs a compiler or headers"
+
+
+def _apart_already(view: RepoView, sorting: Sorting) -> str:
+    """Why there is nothing to split where what is built comes from another stage, and nothing else needs the tools."""
+    dockerfile, stage = view.dockerfile, view.stage
+    if not environment_copies(dockerfile, stage) or heirs_of_tools(dockerfile, stage, 0):
+        return ""
+    if relocatable_runs(dockerfile, stage, sorting.lost_commands) or installs(dockerfile, stage):
+        return ""
+    return (
+        f"builder and runtime are apart already; {sorting.moved[0]} in the runtime is for runtime_libraries"
+    )
 
 
 def _split(view: RepoView, sorting: Sorting) -> str:

@@ -84,14 +84,18 @@ class Sorting:
         return (package,) if package in self.moved else ()
 
 
-def sort_packages(view: RepoView, leaving: Collection[Instruction] = ()) -> Sorting:
+def sort_packages(
+    view: RepoView, leaving: Collection[Instruction] = (), *, downloaders_alone: bool = False
+) -> Sorting:
     """The packages of the target's lineage, sorted; `leaving` are RUNs that will not be in it any more.
 
-    Where nothing among them is a build tool or headers, all stay, and no file is looked into.
+    Where nothing among them is a build tool or headers, all stay, and no file is looked into; unless
+    `downloaders_alone` asks for that.
     """
     installs = _installs(view)
     names = tuple(dict.fromkeys(name for apt in installs for name in apt.names))
-    if not any(is_build_tool(name) or is_headers(name) for name in names):
+    looked_for = (is_build_tool, is_headers, *((is_downloader,) if downloaders_alone else ()))
+    if not any(is_kind(name) for name in names for is_kind in looked_for):
         return Sorting((), {}, {}, (), (), frozenset(names))
     tools = [name for name in names if is_build_tool(name) or is_downloader(name)]
     headers = [name for name in names if is_headers(name)]

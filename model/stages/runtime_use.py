@@ -15,8 +15,27 @@ from phasewise.model.shell import Script
 
 _STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
 _TOKEN = re.compile(r"[\w.+-]+")
-_WORDS = frozenset(
-    {"ar", "as", "cc", "cpp", "flex", "go", "ld", "lex", "make", "nm", "opt", "patch", "strip"}
+WORDS = frozenset(
+    {
+        "ar",
+        "as",
+        "cc",
+        "cpp",
+        "ed",
+        "ex",
+        "flex",
+        "go",
+        "joe",
+        "ld",
+        "lex",
+        "make",
+        "mc",
+        "nm",
+        "opt",
+        "patch",
+        "strip",
+    }
+    | {"tree", "view"}
 )
 """Commands that are words as well: they count only where a command is expected."""
 _COMMAND_PLACE = r"(?:^|[;&|(\[`\"'!]|\bexec\b|\bthen\b|\bdo\b|\bsudo\b)\s*"
@@ -29,7 +48,7 @@ _CALL = re.compile(
 _LIST = re.compile(r"\[\s*$")
 _CONTEXT = 60
 """How many characters in front of a string tell whether it is a command."""
-_CALLERS = (
+CALLERS = (
     "subprocess",
     "os.system",
     "os.popen",
@@ -40,6 +59,7 @@ _CALLERS = (
     "plumbum",
     "invoke",
 )
+"""What names of modules and functions tell that code starts processes."""
 _HINTS = {"git": ("git",), "g++": ("torch", "cpp"), "gcc": ("pyximport", "triton", "ffi")}
 _LIBRARIES = {
     "git": re.compile(r"^\s*(import git\b|from git(\.\w+)* import)", re.M),
@@ -112,7 +132,7 @@ def named_scripts(view: RepoView, text: str) -> tuple[str, ...]:
 def unversioned_loads(view: RepoView) -> dict[str, Use]:
     """Libraries that the code loads as `libmagic.so`: only the -dev package has a file of that name."""
     found: dict[str, Use] = {}
-    for path in _code(view):
+    for path in shipped_code(view):
         text = view.files.get(path, "")
         for match in _LOADS.finditer(text) if ".so" in text else ():
             evidence = view.evidence(path, text.count("\n", 0, match.start()) + 1)
@@ -120,7 +140,7 @@ def unversioned_loads(view: RepoView) -> dict[str, Use]:
     return found
 
 
-def _code(view: RepoView) -> Iterator[str]:
+def shipped_code(view: RepoView) -> Iterator[str]:
     """The Python files in the build context that may be in the image."""
     for path in sorted(view.paths):
         if path.endswith(".py") and _in_context(view, path) and not _NOT_SHIPPED.search(path):
@@ -143,20 +163,20 @@ def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> I
     for stage in dockerfile.lineage(view.stage):
         for instruction in stage.instructions:
             if instruction.keyword in _STARTS:
-                for command in _mentioned(instruction.value, wanted):
+                for command in mentioned(instruction.value, wanted):
                     yield Use(command, view.evidence(dockerfile.path, instruction.line))
             elif instruction.keyword == "RUN" and instruction.span not in skip:
                 yield from _run_uses(view, instruction, wanted)
     outside = [*outside_commands(view)]
     for path, line, text in outside:
-        for command in _mentioned(text, wanted):
+        for command in mentioned(text, wanted):
             yield Use(command, view.evidence(path, line))
     started = "\n".join([start_text(view, view.stage), *(text for _, _, text in outside)])
     for path in named_scripts(view, started):
         for line, text in enumerate(view.files[path].split("\n"), 1):
-            for command in _mentioned(text.partition("#")[0] if line > 1 else "", wanted):
+            for command in mentioned(text.partition("#")[0] if line > 1 else "", wanted):
                 yield Use(command, view.evidence(path, line))
-    for path in _code(view):
+    for path in shipped_code(view):
         yield from _python_uses(view, path, wanted)
 
 
@@ -169,7 +189,7 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
         words = command.argv
         plain = [word for word in words if word in _LEADS or not word.startswith("-")]
         led = {word.rpartition("/")[2] for before, word in pairwise(plain) if before in _LEADS}
-        named = {word for word in words if word not in _WORDS} | led | {command.name}
+        named = {word for word in words if word not in WORDS} | led | {command.name}
         for name in sorted(named & wanted):
             yield Use(name, view.evidence(view.dockerfile.path, view.dockerfile.line_of(command.span.start)))
 
@@ -206,11 +226,11 @@ def _python_uses(view: RepoView, path: str, wanted: frozenset[str]) -> Iterator[
         hinted = any(hint in text for hint in _HINTS[command])
         if hinted and (match := _LIBRARIES[command].search(text)):
             yield Use(command, view.evidence(path, text.count("\n", 0, match.end()) + 1))
-    if not any(caller in text for caller in _CALLERS):
+    if not any(caller in text for caller in CALLERS):
         return
     for match in _strings(wanted).finditer(text):
         before = text[max(0, match.start() - _CONTEXT) : match.start()]
-        if _CALL.search(before) or (match[1] not in _WORDS and _LIST.search(before)):
+        if _CALL.search(before) or (match[1] not in WORDS and _LIST.search(before)):
             yield Use(match[1], view.evidence(path, text.count("\n", 0, match.start()) + 1))
 
 
@@ -221,12 +241,12 @@ def _strings(wanted: frozenset[str]) -> re.Pattern[str]:
     return re.compile(rf"""['"](?:[\w./-]*/)?({names})(?=['"\s])""")
 
 
-def _mentioned(text: str, wanted: frozenset[str]) -> list[str]:
+def mentioned(text: str, wanted: frozenset[str]) -> list[str]:
     """Those of `wanted` that a command line names; one that is a word as well, only where a command stands."""
     tokens = [token for token in dict.fromkeys(_TOKEN.findall(text)) if token in wanted]
     return [
         token
         for token in tokens
-        if token not in _WORDS
+        if token not in WORDS
         or re.search(rf"{_COMMAND_PLACE}(?:[\w./-]*/)?{re.escape(token)}(?=[\s\"'\],;)]|$)", text)
     ]

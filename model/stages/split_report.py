@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from phasewise.model.debian.build_tools import Sorting
@@ -13,6 +12,7 @@ from phasewise.model.phase import Prediction, part
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
 from phasewise.model.stages.ownership import Handover, hand_over
+from phasewise.model.wording import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ def why(view: RepoView, split: Split) -> str:
     sorting, parts = split.sorting, []
     if sorting.worthwhile:
         parts.append(
-            f"The image ships {_listed(sorting.moved)}, which only its build needs. They move to a builder; "
+            f"The image ships {listed(sorting.moved)}, which only its build needs. They move to a builder; "
             "the image starts from a base without them and copies what was built."
         )
         replaced = {name: libraries for name, libraries in sorting.libraries.items() if libraries}
-        kept = [f"{name} becomes {_listed(replaced[name])}" for name in replaced if is_headers(name)]
+        kept = [f"{name} becomes {listed(replaced[name])}" for name in replaced if is_headers(name)]
         kept += [
-            f"{_listed(replaced[name])}, which came with {name}" for name in replaced if not is_headers(name)
+            f"{listed(replaced[name])}, which came with {name}" for name in replaced if not is_headers(name)
         ]
         kept += [
             f"{name} stays: {use.evidence.path}:{use.evidence.line} calls it"
@@ -52,15 +52,10 @@ def why(view: RepoView, split: Split) -> str:
     return "\n\n".join(parts)
 
 
-def _listed(names: Iterable[str]) -> str:
-    words = list(names)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def costs(sorting: Sorting) -> str:
     """What somebody who works in a running container would miss."""
     gone = [package for package in sorting.moved if is_downloader(package)]
-    return f"{_listed(gone)}: no longer at hand in a running container" if gone else ""
+    return f"{listed(gone)}: no longer at hand in a running container" if gone else ""
 
 
 def evidence_lines(view: RepoView, split: Split) -> list[int]:

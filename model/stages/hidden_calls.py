@@ -1,0 +1,162 @@
+"""What a final image may call unseen: scripts that are not in the repository, tools and packages that call others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from phasewise.model.census import Census
+from phasewise.model.dockerfile import Instruction
+from phasewise.model.phase import Evidence
+from phasewise.model.python.environments import installs
+from phasewise.model.repo import RepoView
+from phasewise.model.script_calls import called_file
+from phasewise.model.shell import Script
+from phasewise.model.stages.roles import only_tools, started_by
+from phasewise.model.stages.runtime_use import (
+    CALLERS,
+    WORDS,
+    Use,
+    mentioned,
+    named_scripts,
+    shipped_code,
+    start_text,
+)
+
+_STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
+_CALL_OTHERS = frozenset(
+    {
+        "make",
+        "cmake",
+        "just",
+        "task",
+        "npm",
+        "yarn",
+        "pnpm",
+        "dvc",
+        "pre-commit",
+        "cargo",
+        "go",
+        "tox",
+        "nox",
+        "invoke",
+    }
+)
+_READ_IN = re.compile(r"(^|/)(activate|env|os-release|\.?bashrc|\.?profile)$")
+_SCRIPT = re.compile(r"[\w./-]+\.(?:sh|bash)\b")
+_PROGRAMS = re.compile(r"(/[\w.-]+)*/s?bin/[\w.-]+$")
+_GIT_CALLERS = frozenset(
+    {
+        "gitpython",
+        "dvc",
+        "pre-commit",
+        "dbt-core",
+        "prefect",
+        "copier",
+        "cookiecutter",
+        "nbdime",
+        "jupyterlab-git",
+    }
+)
+"""Distributions that call git at run time."""
+
+
+def reservation(view: RepoView) -> str:
+    """Why it cannot be told what the final image calls; empty when it can."""
+    dockerfile, stage = view.dockerfile, view.stage
+    for found in installs(dockerfile, stage):
+        if not only_tools(found.command):
+            line = dockerfile.line_of(found.command.span.start)
+            return f"line {line} installs Python packages in the final image itself, and may compile or fetch them"
+    if use := started_by(view):
+        return f"{use.evidence.path}:{use.evidence.line} starts the service with {use.command}, which may install"
+    for ancestor in dockerfile.lineage(stage):
+        for instruction in ancestor.instructions:
+            if reason := _opaque(view, instruction):
+                return f"line {instruction.line} {reason}"
+    for path in sorted(view.paths):
+        if path.startswith(".devcontainer/") and "ockerfile" in view.files.get(path, ""):
+            return f"{path} makes it a place to work in"
+    return ""
+
+
+def _opaque(view: RepoView, instruction: Instruction) -> str:
+    if instruction.keyword == "ONBUILD":
+        return "acts in another build"
+    if instruction.keyword in _STARTS:
+        return _unknown_start(view, instruction)
+    if instruction.keyword != "RUN":
+        return ""
+    script = Script.of(view.dockerfile, instruction)
+    if script is None:
+        return "is no shell script that can be read"
+    known = {
+        path.rpartition("/")[2] for path in named_scripts(view, script.source.value or instruction.value)
+    }
+    for command in script.commands:
+        if command.name in _CALL_OTHERS:
+            return f"calls {command.name}, which calls others"
+        called = called_file(command)
+        if called and not _READ_IN.search(called) and called.rpartition("/")[2] not in known:
+            return "runs a script that is not in the repository"
+    return ""
+
+
+def _unknown_start(view: RepoView, instruction: Instruction) -> str:
+    """Why a start command hides what it calls; empty when it does not."""
+    known = {path.rpartition("/")[2] for path in named_scripts(view, instruction.value)}
+    scripts = {word.rpartition("/")[2] for word in _SCRIPT.findall(instruction.value)}
+    first = instruction.exec_form[0] if instruction.exec_form else instruction.value.split(" ")[0]
+    if first.startswith(("/", "./")) and not _PROGRAMS.match(first):
+        scripts.add(first.rpartition("/")[2])
+    return f"starts {min(scripts - known)}, which is not in the repository" if scripts - known else ""
+
+
+def cautious_uses(view: RepoView, commands: Collection[str]) -> dict[str, Use]:
+    """The first place for each of `commands` that may call it, though it does not look like a call.
+
+    Looked at: scripts that RUNs call, files that the start commands name, requirements fetched with git at start, the
+    measured image's distributions that call git, and code that starts processes and holds the word.
+    """
+    found: dict[str, Use] = {}
+    for use in _cautious(view, frozenset(commands)):
+        found.setdefault(use.command, use)
+    return found
+
+
+def _cautious(view: RepoView, wanted: frozenset[str]) -> Iterator[Use]:
+    for path in _files_in_play(view):
+        for number, line in enumerate(view.files[path].split("\n"), 1):
+            for command in mentioned(line.partition(" #")[0], wanted):
+                yield Use(command, view.evidence(path, number))
+            if "git" in wanted and "git+" in line:
+                yield Use("git", view.evidence(path, number))
+    for path in shipped_code(view):
+        text = view.files.get(path, "")
+        if any(caller in text for caller in CALLERS):
+            for number, line in enumerate(text.split("\n"), 1):
+                for command in sorted((wanted - WORDS) & set(re.findall(r"[\w+-]+", line.partition("#")[0]))):
+                    yield Use(command, view.evidence(path, number))
+    if "git" in wanted and (name := _caller_of_git(view.census)):
+        yield Use(
+            "git", Evidence(view.dockerfile.path, view.stage.instructions[0].line, f"{name} is installed")
+        )
+
+
+def _files_in_play(view: RepoView) -> Iterator[str]:
+    """Scripts that RUNs of the lineage name, and any text file that a start command names."""
+    stages = view.dockerfile.lineage(view.stage)
+    runs = "\n".join(
+        i.span.of(view.dockerfile.text) for stage in stages for i in stage.instructions if i.keyword == "RUN"
+    )
+    starts = set(re.findall(r"[\w.+-]+", start_text(view, view.stage)))
+    named = [*named_scripts(view, runs), *named_scripts(view, start_text(view, view.stage))]
+    others = (
+        path for path in sorted(view.files) if path.rpartition("/")[2] in starts and not path.endswith(".py")
+    )
+    yield from dict.fromkeys((*named, *others))
+
+
+def _caller_of_git(census: Census | None) -> str:
+    names = {distribution.name for distribution in census.distributions} if census else set()
+    return min(names & _GIT_CALLERS, default="")
