@@ -69,6 +69,8 @@ _CALLS_GIT = re.compile(
     r"|^\s*(import git\b|from git\b|import (dulwich|pygit2)\b)",
     re.M,
 )
+_GIT_WORDS = ("git ", "git'", 'git"', "import git", "from git", "dulwich", "pygit2")
+"""One of these is in a text in which there is a call of git; they are found much faster."""
 _PROJECT_FILES = re.compile(r"(^|/)(pyproject\.toml|setup\.py|setup\.cfg)$")
 
 
@@ -98,7 +100,8 @@ class Reads:
             for path, text in self._settings(frozenset(doubtful))
         ]
         for path, text, pattern in texts:
-            for match in pattern.finditer(text):
+            # Most files name none of them, and that is found much faster.
+            for match in pattern.finditer(text) if any(name in text for name in names) else ():
                 name = match[match.lastindex or 1]
                 line = text.count("\n", 0, match.start(match.lastindex or 1)) + 1
                 found.setdefault(name, self._view.evidence(path, line))
@@ -163,7 +166,8 @@ class Reads:
             if _CALLS_GIT.search(text) or _VERSION_FROM_GIT.search(text):
                 return self._view.evidence(path, line)
         for path, text in self._code((), with_tests=False):
-            if match := _CALLS_GIT.search(text):
+            match = _CALLS_GIT.search(text) if any(word in text for word in _GIT_WORDS) else None
+            if match:
                 return self._view.evidence(path, text.count("\n", 0, match.end()) + 1)
         return None
 

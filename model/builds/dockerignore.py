@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from functools import lru_cache
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from phasewise.model.repo import RepoView, normalise
@@ -56,17 +57,14 @@ def with_exception(text: str, path: str) -> str:
 
 @lru_cache(maxsize=512)
 def _patterns(text: str) -> tuple[tuple[bool, re.Pattern[str]], ...]:
-    """Each pattern with whether it takes back."""
-    found = []
-    for line in text.lstrip("\ufeff").splitlines():
-        pattern = line.strip()
-        if pattern and not line.startswith("#"):
-            expression = _expression(posixpath.normpath(pattern.removeprefix("!").strip().lstrip("/")))
-            found.append((pattern.startswith("!"), expression))
-    return tuple(found)
+    """The patterns with whether they take back; those of one kind that follow each other are one expression."""
+    lines = (line.strip() for line in text.lstrip("\ufeff").splitlines() if not line.startswith("#"))
+    runs = groupby((line for line in lines if line), key=lambda line: line.startswith("!"))
+    return tuple((negated, re.compile("|".join(map(_expression, run)))) for negated, run in runs)
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
+def _expression(line: str) -> str:
+    pattern = posixpath.normpath(line.removeprefix("!").strip().lstrip("/"))
     parts = []
     position = 0
     while position < len(pattern):
@@ -78,7 +76,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
             parts.append(".*")
             position += 2
         elif bracket := re.match(r"\[[^\]]+\]", rest):
-            parts.append(bracket[0].replace("[!", "[^"))
+            parts.append(_class(bracket[0].replace("[!", "[^")))
             position += bracket.end()
         elif rest[0] == "\\" and len(rest) > 1:
             parts.append(re.escape(rest[1]))
@@ -86,4 +84,13 @@ def _expression(pattern: str) -> re.Pattern[str]:
         else:
             parts.append({"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0])))
             position += 1
-    return re.compile("".join(parts))
+    return "".join(parts)
+
+
+def _class(written: str) -> str:
+    """A class of characters; one that makes no sense, as `[z-a]`, stands for itself."""
+    try:
+        re.compile(written)
+    except re.error:
+        return re.escape(written)
+    return written

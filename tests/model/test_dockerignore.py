@@ -32,6 +32,8 @@ from phasewise.model.repo import RepoView, Target
         ("requirements-[abc]i.txt\n", "requirements-ci.txt", True),
         ("requirements-[!c]i.txt\n", "requirements-ci.txt", False),
         ("requirements.ci.txt\n", "requirements-ci.txt", False),
+        ("[z-a]\nrequirements-ci.txt\n", "requirements-ci.txt", True),
+        ("a\n!requirements-ci.txt\nb\n*.txt\n!x\n", "requirements-ci.txt", True),
         ("", "requirements-ci.txt", False),
     ],
 )
