@@ -78,7 +78,14 @@ class StripSymbols(Rule):
             return self.declined("the stage that is copied from installs nothing")
         if saving is None and not present and not may_hold_large_packages(view):
             return self.declined(NOT_MEASURED)
-        after = _stripped(dockerfile, last[-1].instruction, path, present)
+        install = last[-1].instruction
+        if dockerfile.user(install).partition(":")[0] not in ("", "root", "0") and not _has_binutils(
+            dockerfile, install
+        ):
+            return self.declined(
+                f"line {install.line} installs as another user than root, who cannot install binutils for it"
+            )
+        after = _stripped(dockerfile, install, path, present)
         return Phase(
             id=self.id,
             title=self.title,
@@ -130,6 +137,11 @@ class StripSymbols(Rule):
             + _STRIP.format(install="", path="/install")
             + "FROM python:3.12-slim\nCOPY --from=builder /install /usr/local\n",
             title="done already",
+        ),
+        Example(
+            "FROM python:3.12-slim AS builder\nRUN useradd -m app\nUSER app\nRUN pip install --user numpy\n"
+            "FROM python:3.12-slim\nCOPY --from=builder /home/app/.local /home/app/.local\n",
+            title="installed by a user who cannot install binutils",
         ),
         Example("FROM alpine\nCOPY . .\n", title="no packages"),
     )
