@@ -10,27 +10,16 @@ from phasewise.model.edits import drop_instruction, drop_pair, insert_after
 from phasewise.model.paths import within
 from phasewise.model.python.environments import SYSTEM, Install, environment_copies, installs
 from phasewise.model.repo import RepoView
-from phasewise.model.stages.carried import depends_on_system_paths, free_path
-from phasewise.model.stages.common_ground import same_python
+from phasewise.model.stages.carried import free_path
 from phasewise.model.stages.copies import rewritten
+from phasewise.model.stages.one_place_obstacles import check_one_place, names_place
 from phasewise.model.stages.roles import only_tools
-from phasewise.model.stages.runtime_use import runtime_uses
 from phasewise.model.stages.scattered import Elsewhere, Receiver, Scattered
 from phasewise.model.text import Edit, Span, apply_edits
 
 _DROPPED = re.compile(r"--user|--system|(--prefix|--target)=.*")
 _DROPPED_WITH_VALUE = frozenset({"--prefix", "--target", "-t"})
-_REFUSED = re.compile(
-    r"--(no-build-isolation|root|platform|python-version|implementation|abi|python)(=.*)?|-p"
-)
-_VARIABLES = re.compile(
-    r"(PIP_(USER|PREFIX|TARGET|ROOT|REQUIRE_VIRTUALENV|PYTHON)|UV_SYSTEM_PYTHON|UV_PYTHON)"
-)
-_HOME_WORDS = re.compile(r"(~|\$HOME|\$\{HOME\})/\.local")
 _STARTS = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
-_SPEAKING = re.compile(
-    r"\.(sh|bash|py|ya?ml|toml|cfg|ini|conf|json|service|env)$|(^|/)(crontab|Procfile|Makefile|[\w-]*cron[\w-]*)$"
-)
 
 
 def in_one_place(view: RepoView, found: Scattered) -> tuple[str, str]:
@@ -43,135 +32,10 @@ def in_one_place(view: RepoView, found: Scattered) -> tuple[str, str]:
     path = free_path(dockerfile)
     if path is None or dockerfile.escape != "\\":
         raise Elsewhere("no path for an environment is free")
-    _check(view, found)
+    check_one_place(view, found)
     after = apply_edits(dockerfile.text, _edits(dockerfile, found, path))
     _check_result(Dockerfile.parse(after, dockerfile.path), found, path)
     return after, path
-
-
-# --- what stands against it -----------------------------------------------------------------------------------
-
-
-def _check(view: RepoView, found: Scattered) -> None:
-    """Raises Elsewhere for what would not work with an environment at another path."""
-    dockerfile = view.dockerfile
-    for receiver in found.receivers:
-        if not same_python(dockerfile, found.source, receiver.stage):
-            raise Elsewhere(
-                f"stages {found.source.label} and {receiver.stage.label} do not start from the same Python"
-            )
-        _check_receiver(dockerfile, found, receiver)
-    _check_installs(dockerfile, found)
-    _check_heirs(dockerfile, found)
-    copies = [copy for receiver in found.receivers for copy in receiver.copies]
-    if depends_on_system_paths(view, copies):
-        raise Elsewhere("something names Python's own directories, or starts the service without its PATH")
-    runs = [i for i in dockerfile.instructions if i.keyword == "RUN"]
-    if use := next(iter(runtime_uses(view, ("pip", "pip3"), runs).values()), None):
-        raise Elsewhere(f"{use.evidence.path}:{use.evidence.line} calls pip in the container")
-    places = {receiver.target for receiver in found.receivers} | {found.place}
-    for place in sorted(places - {SYSTEM, "/usr"}):
-        if named := _named_outside(view, place):
-            raise Elsewhere(f"{named} names {place}")
-
-
-def _check_installs(dockerfile: Dockerfile, found: Scattered) -> None:
-    first = found.installs[0].instruction
-    if dockerfile.user(first).partition(":")[0] not in ("", "root", "0"):
-        raise Elsewhere(f"line {first.line} installs as somebody else than root")
-    for install in installs(dockerfile, found.source):
-        if only_tools(install.command) and install.environment == found.place:
-            raise Elsewhere(f"line {install.instruction.line} installs tools beside the packages")
-    for install in found.installs:
-        words = install.command.argv
-        line = dockerfile.line_of(install.command.span.start)
-        refused = next((word for word in words if _REFUSED.fullmatch(word)), None)
-        program = words[0].rpartition("/")[2]
-        if refused:
-            raise Elsewhere(f"line {line} installs with {refused}")
-        if "/" in words[0] and not program.startswith("uv"):
-            raise Elsewhere(f"line {line} calls {words[0]} by its path")
-        named = {
-            *dockerfile.variables(install.instruction),
-            *(name for name, _ in install.command.assignments),
-        }
-        if variable := next((name for name in sorted(named) if _VARIABLES.fullmatch(name)), None):
-            raise Elsewhere(f"line {line}: {variable} steers where packages go")
-    for instruction in found.source.instructions:
-        if instruction.keyword in ("COPY", "ADD", "WORKDIR") and _names(dockerfile, instruction, found.place):
-            raise Elsewhere(f"line {instruction.line} puts other files into {found.place}")
-        moved = found.option != "--target" and instruction.keyword in ("RUN", "ENV")
-        own = instruction in {each.instruction for each in found.installs}
-        if _HOME_WORDS.search(instruction.value) or (
-            not moved and not own and _names(dockerfile, instruction, found.place)
-        ):
-            raise Elsewhere(f"line {instruction.line} names {found.place}")
-
-
-def _check_receiver(dockerfile: Dockerfile, found: Scattered, receiver: Receiver) -> None:
-    owners = {tuple((f.name, f.value) for f in copy.flags if f.name != "from") for copy in receiver.copies}
-    if len(owners) > 1:
-        raise Elsewhere(f"line {receiver.copies[1].line} copies for another owner")
-    for ancestor in dockerfile.lineage(receiver.stage):
-        for instruction in ancestor.instructions:
-            if instruction in receiver.copies or instruction.keyword == "ENV":
-                continue
-            if receiver.target != SYSTEM and _names(dockerfile, instruction, receiver.target):
-                if instruction.keyword in _STARTS and found.option != "--target":
-                    continue
-                raise Elsewhere(f"line {instruction.line} names {receiver.target}")
-            if _HOME_WORDS.search(instruction.value):
-                raise Elsewhere(f"line {instruction.line} names ~/.local")
-    for install in installs(dockerfile, receiver.stage):
-        late = (
-            install.instruction.span > receiver.copies[-1].span
-            and install.instruction.stage == receiver.stage.index
-        )
-        root = dockerfile.user(install.instruction).partition(":")[0] in ("", "root", "0")
-        if not only_tools(install.command) and not (late and root and install.environment == SYSTEM):
-            raise Elsewhere(f"line {install.instruction.line} installs packages beside the copied ones")
-
-
-def _check_heirs(dockerfile: Dockerfile, found: Scattered) -> None:
-    """Raises Elsewhere for stages on top of the builder, which would have the environment too, and mounts."""
-    for stage in dockerfile.stages:
-        lineage = dockerfile.lineage(stage)[:-1]
-        if found.source in lineage:
-            raise Elsewhere(f"stage {stage.label} builds on {found.source.label}")
-        heir = any(receiver.stage in lineage for receiver in found.receivers)
-        if heir and any(i.instruction.stage == stage.index for i in installs(dockerfile, stage)):
-            raise Elsewhere(f"stage {stage.label} installs packages on top")
-        for instruction in stage.instructions:
-            if any(found.place in mount for mount in instruction.flags_named("mount")):
-                raise Elsewhere(f"line {instruction.line} mounts {found.place}")
-
-
-def _named_outside(view: RepoView, place: str) -> str | None:
-    """The place outside of Dockerfiles that names the directory."""
-    pattern = re.compile(rf"(?<![\w./-]){re.escape(place)}(?![\w.-])")
-    home = place.endswith("/.local")
-    for path in sorted(view.paths):
-        if not _SPEAKING.search(path):
-            continue
-        text = view.files.get(path, "")
-        match = pattern.search(text) or (_HOME_WORDS.search(text) if home else None)
-        if match:
-            return f"{path}:{text.count(chr(10), 0, match.start()) + 1}"
-    return None
-
-
-def _names(dockerfile: Dockerfile, instruction: Instruction, place: str) -> bool:
-    """Whether an instruction speaks of the directory or of something in it."""
-    texts = [instruction.value, *(heredoc.body.of(dockerfile.text) for heredoc in instruction.heredocs)]
-    if instruction.keyword in ("COPY", "ADD", "WORKDIR") and (words := dockerfile.words(instruction)):
-        texts.append(
-            f"{dockerfile.workdir(instruction)}/{dockerfile.expand(words[-1].value, instruction) or ''}"
-        )
-        texts.append(dockerfile.expand(words[-1].value, instruction) or "")
-    return any(re.search(rf"(?<![\w.]){re.escape(place)}(?![\w.-])", text) for text in texts)
-
-
-# --- the text -------------------------------------------------------------------------------------------------
 
 
 def _edits(dockerfile: Dockerfile, found: Scattered, path: str) -> list[Edit]:
@@ -287,13 +151,9 @@ def _variables(
                 edits.append(
                     drop_pair(words, word) if len(words) > 1 else drop_instruction(dockerfile, instruction)
                 )
-        elif any(_names_word(word.value, place) for place in places):
+        elif any(names_place(word.value, place) for place in places):
             raise Elsewhere(f"line {instruction.line}: {name} names {' or '.join(sorted(places))}")
     return edits, puts
-
-
-def _names_word(text: str, place: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(place)}(?![\w.-])", text) is not None
 
 
 def _in_receiver(dockerfile: Dockerfile, receiver: Receiver, path: str, on_path: set[int]) -> Iterator[Edit]:
