@@ -467,3 +467,14 @@ def test_shell_user_and_workdir_come_down_through_stages() -> None:
     assert (parsed.user(run), parsed.workdir(run)) == ("app", "/srv")
     assert (parsed.user(cmd), parsed.workdir(cmd)) == ("1000:1000", "/srv/x")
     assert (parsed.shell(fresh), parsed.user(fresh), parsed.workdir(fresh)) == (("/bin/sh", "-c"), "", "/")
+
+
+def test_what_a_stage_ends_with() -> None:
+    text = (
+        "ARG V=1\nFROM a AS base\nENV X=1\nUSER app\nFROM base\nARG V\nENV Y=$X$V\nWORKDIR /srv\nUSER root\n"
+    )
+    parsed = Dockerfile.parse(text)
+    first, second = (parsed.final(stage) for stage in parsed.stages)
+    assert (first.user, first.variables) == ("app", {"X": "1"})
+    assert (second.user, second.workdir) == ("root", "/srv")
+    assert second.variables == {"X": "1", "V": "1", "Y": "11"}
