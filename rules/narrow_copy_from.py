@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from phasewise.model.census import Census
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.edits import drop_instruction
-from phasewise.model.layers import layer_bytes
+from phasewise.model.layers import layer_bytes, written_layers
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.environments import SYSTEM
 from phasewise.model.repo import RepoView
-from phasewise.model.stages.copies import rewritten
+from phasewise.model.stages.copies import StageCopy, rewritten
 from phasewise.model.stages.narrowing import Lost, Narrowed, lost_by_copies, narrowed_copies
 from phasewise.model.text import Edit, apply_edits
 from phasewise.rules.base import Example, Picks, Rule
@@ -230,6 +231,10 @@ def _predicted(view: RepoView, narrowed: Sequence[Narrowed]) -> Prediction:
         layer = layer_bytes(census, each.copy.instruction)
         if layer is None or (each.needed and not each.is_system):
             return Prediction(None, "what the copy writes and nothing reads is known once it is built")
+        if each.needed and _changed_later(census, each.copy):
+            return Prediction(
+                None, "a later layer changes the copied packages, so that their share is not known"
+            )
         kept = sum(
             found.size_bytes
             for found in census.distributions
@@ -239,6 +244,13 @@ def _predicted(view: RepoView, narrowed: Sequence[Narrowed]) -> Prediction:
     if not narrowed:
         return Prediction(None, "the commands are small")
     return Prediction(total, "the layers of these copies, less the packages in them")
+
+
+def _changed_later(census: Census, copy: StageCopy) -> bool:
+    """Whether a layer of the baseline's image on top of the copy's names the directory, to strip what is in it."""
+    written = written_layers(census, [copy.instruction.value])[-1]
+    later = census.layers[census.layers.index(written) + 1 :]
+    return any("RUN" in layer.created_by and copy.path in layer.created_by for layer in later)
 
 
 def _costs(narrowed: Sequence[Narrowed]) -> str:

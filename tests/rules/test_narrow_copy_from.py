@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from stories import truthgraph
 
+from phasewise.migration.git import Repository
+from phasewise.migration.scan import scan
+from phasewise.migration.scan import view as read
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
+from phasewise.rules.base import Rule
 from phasewise.rules.narrow_copy_from import NarrowCopyFrom
+from phasewise.rules.prune_site_packages import PruneSitePackages
+from phasewise.rules.split_base_builder import SplitBaseBuilder
+from phasewise.rules.strip_symbols import StripSymbols
 
 SITE = "/usr/local/lib/python3.12/site-packages"
 NARROW = f"COPY --from=deps /usr/local/bin /usr/local/bin\nCOPY --from=deps {SITE} {SITE}\n"
@@ -53,6 +62,9 @@ HARMLESS = (
     "mkdir -p /data && touch /data/x",
     "cp -r /src/models /opt/models",
     "python -m spacy download en_core_web_sm",
+    "pip wheel -w /wheels -r requirements.txt",
+    "python -m pip download -d /wheels x",
+    "uv --version && uv pip list",
 )
 
 
@@ -78,6 +90,11 @@ UNCLEAR = (
     "python -c \"open('/usr/local/x', 'w')\"",
     "sed -i s/a/b/ /usr/local/lib/python3.12/site.py",
     "poetry install",
+    "poetry add x",
+    "uv tool install ruff",
+    "pipx install ruff",
+    "conda install x",
+    "pip wheel -w /usr/local/wheels x",
     "jupyter labextension install x",
     "cargo install --root /usr/local x",
     "find / -name x -exec cp {} /usr/local/lib +",
@@ -159,6 +176,29 @@ def test_data_that_packages_record() -> None:
     assert isinstance(phase, Phase)
     assert phase.predicted.image_bytes == -40_000_000
     assert propose(after(text, census=census), census=census).reason  # type: ignore[union-attr]
+
+
+def test_no_figure_where_a_later_layer_changes_the_copied_packages() -> None:
+    packages = Distribution("x", "1", SITE, 1_000_000)
+    copy, rest = Layer("COPY /usr/local /usr/local # buildkit", 41_000_000), Layer("WORKDIR /app", 0)
+    strip = Layer("RUN /bin/sh -c find /usr/local/lib -name '*.so' -exec strip {} +", 900_000)
+    for layers, known in (((copy, rest), True), ((copy, strip), False)):
+        phase = propose(INSTALL + SLIM + WIDE, census=Census(99_000_000, layers, 98_000_000, (packages,)))
+        assert isinstance(phase, Phase)
+        assert (phase.predicted.image_bytes is not None) is known
+
+
+@pytest.mark.parametrize("rule", [StripSymbols(), PruneSitePackages()])
+@pytest.mark.parametrize(
+    "made", ["python -m venv /root/venv && /root/venv/bin/pip install torch", "pip install torch"]
+)
+def test_after_the_phases_that_work_on_the_packages(rule: Rule, made: str) -> None:
+    place = "/root /root" if "venv" in made else "/usr/local /usr/local"
+    before = view(f"FROM python:3.12-slim AS deps\nRUN {made}\n{SLIM}COPY --from=deps {place}\n")
+    phase = rule.propose(before, {})
+    assert isinstance(phase, Phase), phase
+    narrow = after(phase.edits[0].after or "")
+    assert f"COPY --from=deps {place}" not in narrow
 
 
 def test_data_is_not_guessed() -> None:
@@ -271,3 +311,14 @@ NOT_LOST = (
 @pytest.mark.parametrize("rest", NOT_LOST)
 def test_commands_that_are_there_or_not_called(rest: str) -> None:
     assert isinstance(propose(f"{INSTALL}{SLIM}{PICKED}{rest}"), Declined)
+
+
+def test_the_story_keeps_its_console_scripts(tmp_path: Path) -> None:
+    repository = Repository.open(truthgraph.create(tmp_path / "story"))
+    seen = read(repository, "HEAD", scan(repository, "HEAD")[0])
+    for rule in (SplitBaseBuilder(), NarrowCopyFrom()):
+        phase = rule.propose(seen, {})
+        assert isinstance(phase, Phase), phase
+        seen = seen.with_edits(phase.edits)
+    copies = [line for line in seen.dockerfile.text.splitlines() if line.startswith("COPY --from")]
+    assert copies == NARROW.splitlines()
