@@ -65,7 +65,8 @@ class NarrowCopyFrom(Rule):
             ),
             risk=self.risk,
             predicted=_predicted(view, narrowed),
-            costs=_costs(narrowed),
+            costs=(cost := _costs(view, narrowed)),
+            costs_start_up=bool(cost),
         )
 
     FIRES = (
@@ -253,7 +254,13 @@ def _changed_later(census: Census, copy: StageCopy) -> bool:
     return any("RUN" in layer.created_by and copy.path in layer.created_by for layer in later)
 
 
-def _costs(narrowed: Sequence[Narrowed]) -> str:
-    if not any(each.is_system for each in narrowed):
-        return ""
-    return "Bytecode of the standard library, which the builder's installers happened to leave, is not copied any more."
+def _costs(view: RepoView, narrowed: Sequence[Narrowed]) -> str:
+    """What bytecode the runtime loses that the builder's installers made of the standard library; empty: none."""
+    for each in narrowed:
+        last = each.copy.source.instructions[-1]
+        if each.is_system and not view.dockerfile.variables(last).get("PYTHONDONTWRITEBYTECODE"):
+            return (
+                "Bytecode of the standard library, which the builder's installers happened to leave, is not "
+                "copied any more: Python compiles these modules when it starts, as in every slim image."
+            )
+    return ""

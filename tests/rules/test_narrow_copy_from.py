@@ -201,6 +201,13 @@ def test_after_the_phases_that_work_on_the_packages(rule: Rule, made: str) -> No
     assert f"COPY --from=deps {place}" not in narrow
 
 
+def test_the_price_at_start_up_is_shown() -> None:
+    for line, paid in (("", True), ("ENV PYTHONDONTWRITEBYTECODE=1\n", False)):
+        phase = propose(INSTALL.replace("RUN", f"{line}RUN") + SLIM + WIDE)
+        assert isinstance(phase, Phase)
+        assert phase.costs_start_up is bool(phase.costs) is paid
+
+
 def test_data_is_not_guessed() -> None:
     text = INSTALL.replace("uvicorn", "ipykernel") + SLIM + WIDE
     assert "once the baseline is built" in reason(text)
