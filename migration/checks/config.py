@@ -18,6 +18,7 @@ OWNED_ENVIRONMENT = (
 )
 """Variables that concern the build, and that a phase may therefore change, as regular expressions."""
 
+_QUOTES = re.compile(r"""['"\\]""")
 _FIELDS = {
     "Cmd": "command",
     "Entrypoint": "entry point",
@@ -45,7 +46,18 @@ def _field(subject: Subject, field: str, title: str) -> CheckResult:
     id, value = f"config:{field}", _plain(field, subject.info.config.get(field))
     expected = subject.baseline.value(id) if id in subject.baseline.results else value
     explanation = f"the image's {title} was {_shown(expected)} and is now {_shown(value)}"
-    return result(id, f"config: {title}", value == expected, _json(value), explanation)
+    same = _one_spaced(value) == _one_spaced(expected)
+    return result(id, f"config: {title}", same, _json(value), explanation)
+
+
+def _one_spaced(value: Any) -> Any:
+    """The value with a shell command's words one space apart: more of them, unquoted, mean the same to a shell."""
+    match value:
+        case {"Test": test}:
+            return {**value, "Test": _one_spaced(test)}
+        case ["CMD-SHELL", str(command)] | ["/bin/sh", "-c", str(command)] if not _QUOTES.search(command):
+            return [*value[:-1], re.sub(r"[ \t]+", " ", command)]
+    return value
 
 
 def _plain(field: str, value: Any) -> Any:

@@ -52,6 +52,27 @@ def test_other_ways_to_write_the_same_are_the_same() -> None:
     assert config(CONFIG, {**same, "User": "1000", "Entrypoint": [], "Volumes": {}}) == {}
 
 
+def test_a_shell_does_not_mind_more_space_between_words() -> None:
+    spaced = {"Cmd": ["/bin/sh", "-c", "a  b"], "Healthcheck": {"Test": ["CMD-SHELL", "a \t|| exit  1"]}}
+    plain = {"Cmd": ["/bin/sh", "-c", "a b"], "Healthcheck": {"Test": ["CMD-SHELL", "a || exit 1"]}}
+    assert config({**CONFIG, **spaced}, {**CONFIG, **plain}) == {}
+    assert config({**CONFIG, **plain}, {**CONFIG, **spaced}) == {}
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        (["/bin/sh", "-c", "a 'b  c'"], ["/bin/sh", "-c", "a 'b c'"]),
+        (["/bin/sh", "-c", "a \\  b"], ["/bin/sh", "-c", "a \\ b"]),
+        (["a", "b  c"], ["a", "b c"]),
+        (["/bin/sh", "-c", "a b"], ["/bin/sh", "-c", "ab"]),
+    ],
+)
+def test_where_space_matters_it_is_a_change(commands: tuple[list[str], list[str]]) -> None:
+    before, after = commands
+    assert set(config({**CONFIG, "Cmd": before}, {**CONFIG, "Cmd": after})) == {"Cmd"}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
