@@ -17,6 +17,7 @@ from phasewise.model.text import Edit, apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
 _BIN = f"{SYSTEM}/bin"
+_WHOLE = "; bin comes whole, with every command that a package brings."
 
 
 class NarrowCopyFrom(Rule):
@@ -198,7 +199,7 @@ def _why(narrowed: Sequence[Narrowed], lost: Sequence[Lost], reasons: Sequence[s
             parts.append(
                 f"{copy.path} of {source} is copied over the one that the image has. Both start from the same Python: "
                 "interpreter and standard library are written a second time. What the stage installed is in "
-                f"{' and '.join(each.needed)}; bin comes whole, with every command that a package brings."
+                f"{' and '.join(each.needed)}{_WHOLE if _BIN in each.needed else '.'}"
             )
         elif each.needed:
             parts.append(

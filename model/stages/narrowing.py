@@ -67,8 +67,9 @@ def narrowed_copies(view: RepoView) -> tuple[tuple[Narrowed, ...], tuple[str, ..
             if narrowed.needed != (copy.path,):
                 found.append(narrowed)
             elif _HOME.fullmatch(copy.path):
+                elsewhere = "" if narrowed.tools else " (one_environment moves it where it cannot be found)"
                 reasons.append(
-                    f"line {copy.instruction.line}: all of {copy.path} was installed, and is needed"
+                    f"line {copy.instruction.line}: all of {copy.path} was installed, and is needed{elsewhere}"
                 )
     return tuple(found), tuple(reasons)
 
