@@ -280,6 +280,8 @@ def print_verification(verified: Sequence[Verified]) -> None:
             _out(f"{result.verdict:<8} {result.title}")
             if result.verdict is Verdict.FAILED:
                 _out(_indented(result.explanation or result.detail))
+            elif result.verdict is Verdict.SKIPPED and result.detail:
+                _out(_indented(result.detail))
 
 
 def _out(text: str) -> None:

@@ -158,9 +158,14 @@ class Containers:
             self._remove(container)
 
     def health(
-        self, image: str, *, cancel: Cancel | None = None, ceiling_seconds: float = 120.0
+        self,
+        image: str,
+        *,
+        healthcheck: Mapping[str, Any] | None = None,
+        cancel: Cancel | None = None,
+        ceiling_seconds: float = 120.0,
     ) -> HealthResult:
-        """Starts the image's own command without network and waits for its health check to decide.
+        """Starts the image's own command without network and waits for its health check, or `healthcheck`, to decide.
 
         The check runs more often than the image asks for, so that nobody waits for a long interval; start
         period, time limit and the total time until the image would be called unhealthy stay as they are,
@@ -172,7 +177,7 @@ class Containers:
         """
         cancel = cancel or Cancel()
         self._sweep_once()
-        check = self._api.inspect_image(image)["Config"].get("Healthcheck") or {}
+        check = healthcheck or self._api.inspect_image(image)["Config"].get("Healthcheck") or {}
         if not check.get("Test") or check["Test"][0] == "NONE":
             return HealthResult("none", "")
         pace = _pace(check)

@@ -234,14 +234,16 @@ class Engine:
             cancel=cancel,
         )
 
-    def health(self, image: str, *, cancel: Cancel | None = None) -> HealthResult:
-        """Starts the image's own command and waits until its health check has decided.
+    def health(
+        self, image: str, *, healthcheck: Mapping[str, Any] | None = None, cancel: Cancel | None = None
+    ) -> HealthResult:
+        """Starts the image's own command and waits until its health check, or `healthcheck`, has decided.
 
         Raises:
             Cancelled: `cancel` was asked.
             PhasewiseError: the engine refused.
         """
-        return self._containers.health(image, cancel=cancel)
+        return self._containers.health(image, healthcheck=healthcheck, cancel=cancel)
 
     def sweep(self) -> tuple[str, ...]:
         """Removes containers that dead processes of this machine left behind; returns their ids.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from phasewise.migration import image_names, ledger
+from phasewise.migration import image_names, ledger, scan
 from phasewise.migration.census import take_census
 from phasewise.migration.errors import Cancelled
 from phasewise.migration.events import BuildFinished, Cancel, Event, Measured, Narration, Verified
@@ -14,6 +15,7 @@ from phasewise.migration.images import Engine
 from phasewise.migration.measure import measure
 from phasewise.migration.settings import read_settings
 from phasewise.migration.verify import verify
+from phasewise.model.builds.compose import health_of
 from phasewise.model.measurement import Measurement, Outcome, Scenario, Verification
 from phasewise.model.repo import Target
 
@@ -94,6 +96,7 @@ class Trial:
             declared=read_settings(self.repository, commit).checks,
             owned_environment=_OWNED_ENVIRONMENT,
             gone=gone,
+            compose_health=self._compose_health(commit),
             cancel=cancel,
         ):
             if isinstance(event, Verified):
@@ -116,6 +119,12 @@ class Trial:
         family = image_names.of_target(self.repository.root, self.target)
         tags = (tag for image in self.engine.images_of(family) for tag in image.tags)
         return self.engine.remove([tag for tag in tags if tag.startswith(f"{family}:") and tag not in kept])
+
+    def _compose_health(self, commit: str) -> Mapping[str, Any] | None:
+        view = scan.view(self.repository, commit, self.target)
+        named = view.stage.name
+        is_last = view.stage is view.dockerfile.stages[-1]
+        return health_of(view.files, self.target.dockerfile, {named, None} if is_last else {named})
 
     def _measured(self, commit: str) -> bool:
         known = ledger.measurements(self.repository, commit, self.target).values()

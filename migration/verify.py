@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from phasewise.migration import probe, removals
-from phasewise.migration.checks.command_line import application, health_command, programs, start_command
+from phasewise.migration.checks.command_line import health_command, start_command
 from phasewise.migration.checks.config import check_config
 from phasewise.migration.checks.declared import DeclaredCheck as DeclaredCheck
 from phasewise.migration.checks.declared import check_declared
@@ -19,10 +20,11 @@ from phasewise.migration.checks.start import check_start
 from phasewise.migration.checks.subject import Baseline, Subject, result
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel, CheckFinished, Event, Narration, Verified
-from phasewise.migration.images import Engine, ImageInfo
+from phasewise.migration.images import Engine
+from phasewise.migration.probes.commands import programs
 from phasewise.model.measurement import CheckResult, Verification
 
-_APPLICATION = ("environments", "application")
+_APPLICATION = ("environments", "commands", "application")
 _OBJECTS = ("elf", "libraries", "environments", "census", "objects")
 _PROBE_SECONDS = 1200.0
 
@@ -36,13 +38,15 @@ def verify(
     declared: Sequence[DeclaredCheck] = (),
     owned_environment: Collection[str] = (),
     gone: Collection[str] = (),
+    compose_health: Mapping[str, Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Iterator[Event]:
     """Checks `image`, built from `commit`; yields CheckFinished for each check and Verified, without `broken`, last.
 
     With `baseline`, what its image was, could import and could find is expected here too. Without, this is
     the baseline: its configuration is recorded, and the rest stands for itself. `owned_environment` names
-    variables that a phase may change, `gone` the checks that ask for packages which a phase took out.
+    variables that a phase may change, `gone` the checks that ask for packages which a phase took out;
+    `compose_health` counts where the image has no health check of its own.
     What the image runs on is not asked for as such; only behaviour is.
 
     Raises:
@@ -52,7 +56,7 @@ def verify(
     cancel = cancel or Cancel()
     results: list[CheckResult] = []
     for event in _checks(
-        engine, image, Baseline(baseline), tuple(declared), tuple(owned_environment), cancel
+        engine, image, Baseline(baseline), declared, owned_environment, compose_health, cancel
     ):
         if isinstance(event, CheckFinished):
             event = CheckFinished(removals.allowed(event.result, gone))
@@ -71,17 +75,19 @@ def _checks(
     baseline: Baseline,
     declared: Sequence[DeclaredCheck],
     owned: Collection[str],
+    compose_health: Mapping[str, Any] | None,
     cancel: Cancel,
 ) -> Iterator[Event]:
     info = engine.inspect(image)
+    subject = Subject(info, baseline, compose_health=compose_health)
     yield Narration("importing every module that the image has")
-    answers, python = _ask(engine, image, _APPLICATION, [_request(info, baseline)], cancel)
+    answers, python = _ask(engine, image, _APPLICATION, [_request(subject)], cancel)
     yield from _finished(python)
     objects = None
     if python:
         yield Narration("looking at the image's libraries")
         objects, _ = _ask(engine, image, _OBJECTS, [], cancel, user="0", capabilities=("DAC_READ_SEARCH",))
-    subject = Subject(info, baseline, answers, objects)
+    subject = replace(subject, answers=answers, objects=objects)
     yield from _finished(check_config(subject, owned))
     if answers is not None:
         yield from _finished(check_start(subject, answers))
@@ -90,7 +96,7 @@ def _checks(
         yield from _finished(check_scripts(subject, answers))
     if objects is not None:
         yield from _finished(check_objects(subject, objects))
-    if health_command(info.config):
+    if subject.health:
         yield Narration("starting the image and waiting for its health check")
     yield CheckFinished(check_health(engine, image, subject, cancel))
     for check in declared:
@@ -102,16 +108,14 @@ def _finished(results: Iterator[CheckResult] | Sequence[CheckResult]) -> Iterato
     return (CheckFinished(result) for result in results)
 
 
-def _request(info: ImageInfo, baseline: Baseline) -> str:
+def _request(subject: Subject) -> str:
     """What the probe is asked: what the image starts, and what the baseline could besides what is found here."""
-    start = start_command(info.config)
-    named = application(start)
+    start, baseline = start_command(subject.info.config), subject.baseline
+    health = health_command({"Healthcheck": subject.health})
     return json.dumps(
         {
-            "programs": [*programs(start), *programs(health_command(info.config))],
-            "application": {"kind": named.kind, "value": named.value, "directory": named.directory}
-            if named
-            else {},
+            "programs": [*programs(start), *programs(health)],
+            "start": start,
             "imports": baseline.names("import"),
             "distributions": baseline.names("metadata"),
             "scripts": baseline.names("scripts"),

@@ -150,6 +150,8 @@ class CheckResult:
     explanation: str = ""
     """The sentence a colleague would say: `numpy no longer loads: ... is misaligned after strip`."""
     seconds: float = 0.0
+    samples: Samples | None = None
+    """The timings of what was repeated to know its spread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,11 +186,13 @@ class FakeEngine:
         result: RunResult = self._next("run", called)
         return result
 
-    def health(self, image: str, *, cancel: Cancel | None = None) -> HealthResult:
+    def health(
+        self, image: str, *, healthcheck: Mapping[str, Any] | None = None, cancel: Cancel | None = None
+    ) -> HealthResult:
         self.inspect(image)
         if cancel and cancel.asked:
             raise Cancelled("stopped")
-        result: HealthResult = self._next("health", {"image": image})
+        result: HealthResult = self._next("health", {"image": image, "healthcheck": healthcheck})
         return result
 
     def sweep(self) -> tuple[str, ...]:

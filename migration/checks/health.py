@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phasewise.migration.checks.command_line import health_command
 from phasewise.migration.checks.subject import Subject, result
 from phasewise.migration.events import Cancel
 from phasewise.migration.images import Engine
@@ -22,20 +21,22 @@ def check_health(engine: Engine, image: str, subject: Subject, cancel: Cancel) -
     Raises:
         Cancelled: `cancel` was asked; the container is gone.
     """
-    if not health_command(subject.info.config):
+    own = subject.health is subject.info.config.get("Healthcheck")
+    title = _TITLE if own else f"{_TITLE} of the compose file"
+    if not subject.health:
         lost = subject.baseline.passed(_ID)
         verdict = Verdict.FAILED if lost else Verdict.SKIPPED
         explanation = "the image has no health check any more" if lost else ""
         return CheckResult(_ID, _TITLE, verdict, "the image has no health check", explanation)
     if subject.baseline.verification and not subject.baseline.passed(_ID):
-        return CheckResult(_ID, _TITLE, Verdict.SKIPPED, "the baseline did not become healthy here")
-    found = engine.health(image, cancel=cancel)
+        return CheckResult(_ID, title, Verdict.SKIPPED, "the baseline did not become healthy here")
+    found = engine.health(image, healthcheck=None if own else subject.health, cancel=cancel)
     printed = found.output.strip()
     explanation = _EXPLANATIONS.get(found.status, found.status)
     last = printed.splitlines()[-1] if printed else "it printed nothing"
     return result(
         _ID,
-        _TITLE,
+        title,
         found.status == "healthy",
         f"{found.status}\n{printed}".strip(),
         f"{explanation}: {last}",

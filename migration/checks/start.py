@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from phasewise.migration.checks.command_line import application, health_command, programs, start_command
+from phasewise.migration.checks.command_line import health_command, start_command
 from phasewise.migration.checks.python import explain_import, explain_program
 from phasewise.migration.checks.subject import Subject, result
-from phasewise.model.measurement import CheckResult
+from phasewise.migration.probes.commands import programs
+from phasewise.model.measurement import CheckResult, Samples, Verdict
 
 
 def check_start(subject: Subject, answers: Mapping[str, Any]) -> Iterator[CheckResult]:
-    """`command`, `command:healthcheck` and `app`, each where the image has such a thing."""
+    """`command` and `command:healthcheck` where the image has such a thing, and `app`."""
     config = subject.info.config
     yield from _programs("command", "command", start_command(config), answers["programs"])
     yield from _programs(
-        "command:healthcheck", "health check's command", health_command(config), answers["programs"]
+        "command:healthcheck",
+        "health check's command",
+        health_command({"Healthcheck": subject.health}),
+        answers["programs"],
     )
-    yield from _application(subject, answers)
+    yield _application(subject, answers["application"])
 
 
 def _programs(
@@ -34,13 +39,20 @@ def _programs(
     )
 
 
-def _application(subject: Subject, answers: Mapping[str, Any]) -> Iterator[CheckResult]:
-    named, found = application(start_command(subject.info.config)), answers["application"]
-    if named is None or found is None:
-        return
-    error = found["error"]
-    module = named.value.partition(":")[0]
-    explanation = explain_import(module, error, subject, "app") if named.kind == "object" else error
-    yield result(
-        "app", f"application {named.value}", not error, error or named.value, explanation, found["seconds"]
-    )
+def _application(subject: Subject, found: Mapping[str, Any]) -> CheckResult:
+    """Skipped, and why, where nobody can tell which application the command starts."""
+    if "unknown" in found:
+        lost = subject.baseline.passed("app")
+        explanation = f"the command no longer leads to an application: {found['unknown']}" if lost else ""
+        verdict = Verdict.FAILED if lost else Verdict.SKIPPED
+        return CheckResult("app", "application", verdict, f"not checked: {found['unknown']}", explanation)
+    value, error = found["value"], found["error"]
+    module = value.partition(":")[0]
+    explanation = explain_import(module, error, subject, "app") if found["kind"] == "object" else error
+    seen = value if found["kind"] == "object" else f"{value} is there; it was not run"
+    found_out = result("app", f"application {value}", not error, error or seen, explanation, found["seconds"])
+    timed = found.get("import_seconds")
+    if error or not timed:
+        return found_out
+    samples = Samples(tuple(timed))
+    return replace(found_out, seconds=samples.median, samples=samples)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phasewise.migration.checks.command_line import health_command
 from phasewise.migration.images import ImageInfo
 from phasewise.model.measurement import CheckResult, Verdict, Verification
 
@@ -60,6 +61,15 @@ class Subject:
     """What `probes/application.py` printed; None when the image has no Python or it did not run."""
     objects: Mapping[str, Any] | None = None
     """What `probes/objects.py` printed; None likewise."""
+    compose_health: Mapping[str, Any] | None = None
+    """The health check that a compose file gives the image."""
+
+    @property
+    def health(self) -> Mapping[str, Any] | None:
+        """The health check that counts, as the engine takes it: the image's own, else compose's."""
+        return (
+            self.info.config.get("Healthcheck") if health_command(self.info.config) else self.compose_health
+        )
 
     def no_longer(self, id: str, verb: str, infinitive: str) -> str:
         """`no longer loads` where the baseline did, `does not load` otherwise."""

@@ -17,12 +17,18 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
+from phasewise.migration.probes import commands
 from phasewise.migration.probes.environments import imports_of, normalised
 
 _AT_ONCE = 2
 _ONE_IMPORT_SECONDS = 120.0
 _ALL_IMPORTS_SECONDS = 900.0
 _ERROR_CHARACTERS = 4000
+_SCRIPT_BYTES = 100_000
+_FEWEST_IMPORTS, _MOST_IMPORTS = 3, 5
+_REPEATING_SECONDS = 4.0
+"""More than the fewest imports are timed only while they take no longer than this together."""
+
 _SWITCHED = "PHASEWISE_PROBE_SWITCHED"
 
 INSTALLERS = {"pip", "setuptools", "wheel", "uv", "ensurepip", "distribute", "virtualenv"}
@@ -32,13 +38,14 @@ INSTALLERS = {"pip", "setuptools", "wheel", "uv", "ensurepip", "distribute", "vi
 def main(request: str) -> None:
     """Answers `request`, JSON with the keys that `answer` takes, on standard output."""
     wanted = json.loads(request)
-    switch_to_the_applications_python(wanted["programs"])
+    started = commands.programs(wanted["start"], os.environ, script_text)
+    switch_to_the_applications_python([*started, *wanted["programs"]])
     print(json.dumps(answer(**wanted)))
 
 
 def answer(
     programs: list[str],
-    application: dict[str, str],
+    start: list[str],
     imports: list[str],
     distributions: list[str],
     scripts: list[str],
@@ -49,6 +56,8 @@ def answer(
         entry.name for distribution in installed.values() for entry in _console_scripts(distribution)
     }
     modules = {name for distribution in installed.values() for name in _imports(distribution)}
+    # Timed before bytecode is shared, and before anything else runs beside it.
+    application_found = describe_start(start)
     _share_bytecode(installed.values())
     return {
         "python": sys.executable,
@@ -60,7 +69,7 @@ def answer(
             for name in sorted({*installed, *distributions})
         },
         "scripts": {name: describe_program(name) for name in sorted(entry_points | set(scripts))},
-        "application": describe_application(application) if application else None,
+        "application": application_found,
         "imports": import_each(sorted(modules | set(imports))),
     }
 
@@ -338,6 +347,26 @@ def _message(error: BaseException) -> str:
 # -- the application ---------------------------------------------------------------------------------------
 
 
+def describe_start(start: list[str]) -> dict[str, Any]:
+    """What `describe_application` says of the application that the command `start` names, with its `kind` and
+    `value`; or `unknown`, the reason why none is known."""
+    named = commands.application(start, os.environ, script_text)
+    if named is None:
+        return {"unknown": commands.no_application(start, os.environ, script_text)}
+    application = {"kind": named.kind, "value": named.value, "directory": named.directory}
+    return {**application, **describe_application(application)}
+
+
+def script_text(path: str) -> str:
+    """The text of the file that a command names, found as a shell finds it; empty for what is no text."""
+    try:
+        with open(path if os.path.exists(path) else shutil.which(path) or path, "rb") as file:
+            content = file.read(_SCRIPT_BYTES)
+    except OSError:
+        return ""
+    return "" if b"\0" in content else content.decode("utf-8", "replace")
+
+
 def describe_application(application: dict[str, str]) -> dict[str, Any]:
     """Whether what the image's command names is there: an object of a module, a module, or a file."""
     value = application["value"]
@@ -347,15 +376,37 @@ def describe_application(application: dict[str, str]) -> dict[str, Any]:
     try:
         if application["kind"] == "module":
             return {"error": "" if module_exists(value) else f"no module {value}", "seconds": 0.0}
-        child = Child(value, lambda: _load(value))
-        while not child.ended():
-            time.sleep(0.005)
-        return child.result()
+        found = _load_once(value)
+        return found if found["error"] else {**found, "import_seconds": _timed_imports(value)}
     finally:
         sys.path.pop(0)
 
 
+def _timed_imports(value: str) -> list[float]:
+    """The seconds of a few imports, one after the other, each as a new container makes it."""
+    began, timed = time.monotonic(), []  # type: float, list[float]
+    while len(timed) < _FEWEST_IMPORTS or (
+        len(timed) < _MOST_IMPORTS and time.monotonic() - began < _REPEATING_SECONDS
+    ):
+        found = _load_once(value)
+        if found["error"]:
+            break
+        timed.append(found["seconds"])
+        if time.monotonic() - began > 5 * _REPEATING_SECONDS:
+            break
+    return timed
+
+
+def _load_once(value: str) -> dict[str, Any]:
+    child = Child(value, lambda: _load(value))
+    while not child.ended():
+        time.sleep(0.005)
+    return child.result()
+
+
 def _load(value: str) -> None:
+    # What one import compiles must not serve the next: every container starts without it.
+    sys.dont_write_bytecode = True
     module, _, path = value.partition(":")
     found: Any = importlib.import_module(module)
     for name in path.partition("(")[0].split("."):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from phasewise.model.builds.compose_health import health_check
 from phasewise.model.builds.places import is_local, join
 from phasewise.model.builds.purpose import by_names
 from phasewise.model.builds.script_builds import ImageBuild
@@ -29,6 +31,8 @@ class Service:
     build: ImageBuild
     line: int
     """1-based, of the `build:`."""
+    health: Mapping[str, Any] | None = None
+    """Its health check as the engine takes it, where that is one of the image's own command."""
 
 
 def is_compose(path: str) -> bool:
@@ -63,6 +67,22 @@ def all_services(files: Mapping[str, str]) -> dict[str, dict[str, Service]]:
     return found
 
 
+def health_of(
+    files: Mapping[str, str], dockerfile: str, stages: Collection[str | None]
+) -> Mapping[str, Any] | None:
+    """The health check of the first service that builds one of `stages` of `dockerfile` and has one."""
+    found = all_services({path: source for path, source in files.items() if is_compose(path)})
+    return next(
+        (
+            service.health
+            for services in found.values()
+            for service in services.values()
+            if service.health and service.build.dockerfile == dockerfile and service.build.stage in stages
+        ),
+        None,
+    )
+
+
 def references(path: str, source: str, found: Mapping[str, Service]) -> Iterator[BuildReference]:
     """The builds of one compose file."""
     lines = source.split("\n")
@@ -89,7 +109,7 @@ def _service(path: str, name: str, node: Node, base: Mapping[str, Service]) -> S
     written = entry(node, "build")
     start = line(written[0] if written else build)
     known = _image_build(path.rpartition("/")[0] or ".", build, base[name].build if name in base else None)
-    return Service(name, known, start) if known else None
+    return Service(name, known, start, health_check(node, _filled)) if known else None
 
 
 def _image_build(folder: str, build: Node, base: ImageBuild | None) -> ImageBuild | None:

@@ -224,7 +224,7 @@ def test_a_missing_program_and_a_missing_application_are_told_apart() -> None:
             "uvicorn": {"path": "/bin/uvicorn", "error": ""},
             "curl": {"path": "", "error": "not found"},
         },
-        "application": {"error": "AttributeError: no b", "seconds": 0.1},
+        "application": {"kind": "object", "value": "a:b", "error": "AttributeError: no b", "seconds": 0.1},
     }
     results = {result.id: result for result in check_start(subject, answers)}
     assert {id: result.verdict.value for id, result in results.items()} == {
@@ -234,3 +234,13 @@ def test_a_missing_program_and_a_missing_application_are_told_apart() -> None:
     }
     assert results["command:healthcheck"].explanation == "the command curl is not on PATH in the image"
     assert results["app"].explanation == "a does not load: AttributeError: no b"
+
+
+def test_an_application_that_nobody_can_name_is_said_not_to_be_checked() -> None:
+    answers = {"programs": {"serve": {"path": "/serve", "error": ""}}, "application": {"unknown": "why"}}
+    found = {r.id: r for r in check_start(Subject(image_info(Cmd=["serve"])), answers)}["app"]
+    assert (found.verdict, found.detail) == (Verdict.SKIPPED, "not checked: why")
+    passed = baseline(CheckResult("app", "application a:b", Verdict.PASSED))
+    lost = {r.id: r for r in check_start(Subject(image_info(Cmd=["serve"]), passed), answers)}["app"]
+    assert lost.verdict is Verdict.FAILED
+    assert lost.explanation == "the command no longer leads to an application: why"

@@ -1,14 +1,11 @@
 """What an image starts, read from its configuration."""
 
+from collections.abc import Callable
+
 import pytest
 
-from phasewise.migration.checks.command_line import (
-    Application,
-    application,
-    health_command,
-    programs,
-    start_command,
-)
+from phasewise.migration.checks.command_line import health_command, start_command
+from phasewise.migration.probes.commands import Application, application, no_application, programs
 
 
 def shell(script: str) -> tuple[str, ...]:
@@ -76,7 +73,13 @@ def test_the_programs_that_a_command_starts(argv: tuple[str, ...], names: tuple[
         (("python", "-m", "uvicorn", "a:b"), Application("object", "a:b")),
         (("python3.12", "-u", "-m", "service"), Application("module", "service")),
         (("python", "-X", "dev", "-W", "error", "main.py", "--x"), Application("file", "main.py")),
-        (shell("cd /x && exec uvicorn a:b"), Application("object", "a:b")),
+        (shell("cd /x && exec uvicorn a:b"), Application("object", "a:b", "/x")),
+        (shell("cd src; python main.py"), Application("file", "src/main.py")),
+        (shell("alembic upgrade head && python seed.py && uvicorn a:b"), Application("object", "a:b")),
+        (("tini", "-g", "--", "gosu", "app", "uvicorn", "a:b"), Application("object", "a:b")),
+        (("env", "FOO=1", "gunicorn", "a:b"), Application("object", "a:b")),
+        (("uv", "run", "--no-sync", "uvicorn", "a:b"), Application("object", "a:b")),
+        (("uv", "pip", "uvicorn", "a:b"), None),
         (("fastapi", "run", "--port", "80", "app/main.py"), Application("file", "app/main.py")),
         (("celery", "-A", "proj.worker", "worker"), Application("object", "proj.worker")),
         (("tini", "--", "server"), None),
@@ -87,3 +90,65 @@ def test_the_programs_that_a_command_starts(argv: tuple[str, ...], names: tuple[
 )
 def test_the_application_that_a_command_names(argv: tuple[str, ...], expected: Application | None) -> None:
     assert application(argv) == expected
+
+
+SCRIPT = """\
+#!/usr/bin/env bash
+set -euo pipefail
+# uvicorn wrong:app is only a comment
+export APP="${APP:-service.main:app}"
+python manage.py migrate
+if [ "$1" = "web" ]; then
+    cd /srv
+    exec uvicorn "$APP" \\
+        --port "${PORT:-80}"
+fi
+celery -A service.tasks worker &
+"""
+
+
+def scripts(**texts: str) -> Callable[[str], str]:
+    return lambda path: texts.get(path.rpartition("/")[2].partition(".")[0], "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "text", "expected"),
+    [
+        (("/entry.sh", "web"), SCRIPT, Application("object", "service.main:app", "/srv")),
+        (("sh", "-e", "entry.sh", "web"), SCRIPT, Application("object", "service.main:app", "/srv")),
+        (
+            ("/entry.sh", "uvicorn", "a:b"),
+            '#!/bin/sh\nalembic upgrade head\nexec "$@"\n',
+            Application("object", "a:b"),
+        ),
+        (("/entry.sh",), '#!/bin/sh\nset -- uvicorn a:b "$@"\nexec "$@"\n', Application("object", "a:b")),
+        (("/entry.sh", "a:b"), '#!/bin/sh\nexec uvicorn "$1"\n', Application("object", "a:b")),
+        (("/entry.sh",), "#!/bin/bash\npython -m worker\n", Application("module", "worker")),
+        (("/entry.sh",), "#!/usr/bin/python3\nuvicorn a:b\n", None),
+        (("/entry.sh",), '#!/bin/sh\nexec /entry.sh "$@"\n', None),
+        (("/entry.sh",), "", None),
+    ],
+)
+def test_the_application_behind_a_script(
+    argv: tuple[str, ...], text: str, expected: Application | None
+) -> None:
+    assert application(argv, {}, scripts(entry=text)) == expected
+
+
+def test_variables_of_the_image_are_filled_in() -> None:
+    argv = shell("uvicorn $APP --port ${PORT}")
+    assert application(argv, {"APP": "a:b"}) == Application("object", "a:b")
+    assert application(argv) is None
+    assert no_application(argv, {}) == "uvicorn is given $APP, which the image does not set"
+
+
+def test_why_no_application_is_known() -> None:
+    assert no_application((), {}) == "the image has no command"
+    assert no_application(("nginx", "-g", "x"), {}) == (
+        "the command nginx -g x names no application, nor does a script that it runs"
+    )
+
+
+def test_the_programs_of_a_script_are_those_of_its_file_only_when_it_is_read() -> None:
+    assert programs(("/entry.sh", "web")) == ("/entry.sh",)
+    assert "uvicorn" in programs(("/entry.sh", "web"), {}, scripts(entry=SCRIPT))

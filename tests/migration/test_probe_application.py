@@ -11,6 +11,7 @@ from phasewise.migration.probes.application import (
     describe_application,
     describe_metadata,
     describe_program,
+    describe_start,
     import_each,
     module_exists,
     python_of,
@@ -122,3 +123,21 @@ def test_the_application_is_loaded_from_its_directory(tmp_path: Path) -> None:
     assert error("file", str(tmp_path / "served.py")) == ""
     assert error("file", str(tmp_path / "nowhere.py")).startswith("no file")
     assert str(tmp_path) not in sys.path
+
+
+def test_the_application_behind_a_script_is_imported(tmp_path: Path, bin: Path) -> None:
+    (tmp_path / "served_too.py").write_text("app = 1\n")
+    entry = script(bin, f'#!/bin/sh\ncd {tmp_path}\nexec uvicorn "${{MODULE:-served_too}}:app"\n')
+    found = describe_start([entry])
+    assert (found["value"], found["error"]) == ("served_too:app", "")
+    entry = script(bin, f"#!/bin/sh\ncd {tmp_path}\nexec uvicorn served_too:other\n")
+    assert "AttributeError" in describe_start([entry])["error"]
+    assert describe_start(["tool", "x"])["value"] == "served_too:other"
+    assert "names no application" in describe_start([sys.executable])["unknown"]
+
+
+def test_the_import_is_timed_a_few_times_and_leaves_no_bytecode(tmp_path: Path) -> None:
+    (tmp_path / "timed_one.py").write_text("app = 1\n")
+    found = describe_application({"kind": "object", "value": "timed_one:app", "directory": str(tmp_path)})
+    assert 3 <= len(found["import_seconds"]) <= 5
+    assert not (tmp_path / "__pycache__").exists()

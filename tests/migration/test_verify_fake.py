@@ -22,7 +22,7 @@ ANSWERS: dict[str, Any] = {
     "programs": {"serve": {"path": "/bin/serve", "error": ""}},
     "distributions": {"numpy": {"version": "1", "error": "", "entry_points": []}},
     "scripts": {"f2py": {"path": "/bin/f2py", "error": ""}},
-    "application": None,
+    "application": {"unknown": "the command serve names no application"},
     "imports": {"numpy": FINE},
 }
 
@@ -66,7 +66,7 @@ def test_the_probe_is_asked_for_what_the_baseline_could() -> None:
     assert asked == [
         {
             "programs": ["serve"],
-            "application": {},
+            "start": ["serve"],
             "imports": ["numpy"],
             "distributions": ["numpy"],
             "scripts": ["f2py"],
@@ -107,6 +107,27 @@ def test_health_is_skipped_when_it_can_tell_nothing() -> None:
     assert results["health"].verdict is Verdict.SKIPPED
 
 
+def test_the_compose_files_health_check_counts_where_the_image_has_none() -> None:
+    compose = {"Test": ["CMD", "curl", "x"]}
+    programs = {**ANSWERS["programs"], "curl": {"path": "", "error": "not found"}}
+    engine = engine_with(printed({**ANSWERS, "programs": programs}), printed({}))
+    engine.expect_health("healthy", "fine\n", healthcheck=compose)
+    _, results = run(engine, compose_health=compose)
+    assert (results["health"].verdict, results["health"].title) == (
+        Verdict.PASSED,
+        "health check of the compose file",
+    )
+    assert results["command:healthcheck"].explanation == "the command curl is not on PATH in the image"
+
+
+def test_the_images_own_health_check_counts_first() -> None:
+    engine = engine_with(printed(ANSWERS), printed({}))
+    engine.images[IMAGE] = image_info(Cmd=["serve"], Healthcheck={"Test": ["CMD", "serve"]})
+    engine.expect_health("healthy", "fine\n", healthcheck=None)
+    _, results = run(engine, compose_health={"Test": ["CMD", "curl", "x"]})
+    assert results["health"].title == "health check"
+
+
 def test_a_declared_check_runs_with_its_own_words() -> None:
     engine = engine_with(printed(ANSWERS), printed({}))
     engine.expect_run(RunResult(1, "", "it broke\n"), argv=("pytest", "-q"), network=True)
@@ -122,7 +143,7 @@ def test_cancelling_raises() -> None:
 
 
 @pytest.mark.parametrize(
-    "modules", [("environments", "application"), ("elf", "libraries", "environments", "census")]
+    "modules", [("environments", "commands", "application"), ("elf", "libraries", "environments", "census")]
 )
 def test_a_bundle_defines_its_modules_in_any_python(modules: tuple[str, ...]) -> None:
     script = bundle(*modules)
