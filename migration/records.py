@@ -195,8 +195,11 @@ def _row_record(row: Row) -> dict[str, Any]:
         "variant": measurement_record(row.variant),
         "start_up": {
             "what": row.start_up.what,
-            "before_seconds": row.start_up.before_seconds,
-            "after_seconds": row.start_up.after_seconds,
+            "before_seconds": row.start_up.before.median,
+            "after_seconds": row.start_up.after.median,
+            "spread_seconds": row.start_up.spread,
+            "imports": row.start_up.imports,
+            "is_measurable": row.start_up.is_measurable,
         }
         if row.start_up
         else None,

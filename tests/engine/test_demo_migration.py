@@ -139,11 +139,12 @@ def test_the_price_at_start_up_is_told_from_the_checks(migrated: Stage) -> None:
     assert phase.start_up is not None
     assert phase.verification is not None
     assert baseline is not None
-    seconds = [
-        next(result.seconds for result in v.results if result.id == "app")
+    samples = [
+        next(result.samples for result in v.results if result.id == "app")
         for v in (baseline, phase.verification)
     ]
-    assert [phase.start_up.before_seconds, phase.start_up.after_seconds] == seconds
+    assert [phase.start_up.before, phase.start_up.after] == samples
+    assert phase.start_up.imports >= 3
     assert phase.start_up.what == "app.main:app"
     assert phase.start_up.sentence in migrated.jobs["drop_compileall"].told
     assert phase.start_up.sentence in migrated.session.report("md").replace("\\", "")

@@ -419,7 +419,7 @@ SLOWER = Row(
     Delta(-410_000_000, None, 0.0, 1),
     verification(CLEANED),
     before=AFTER_COPY,
-    start_up=StartUp("app.main:app", 0.8, 2.6),
+    start_up=StartUp("app.main:app", Samples((0.8, 0.78, 0.84)), Samples((2.6, 2.5, 2.7))),
 )
 """A phase with a price at start-up."""
 
