@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from phasewise.cli import output
+from phasewise.cli import output, targets
 from phasewise.cli.ending import VerbOrRepository, run, without_reader
 from phasewise.cli.options import (
     answer,
@@ -50,6 +51,9 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
     """Opens the terminal UI on REPO."""
     from phasewise.tui.app import run
 
+    if not repo.exists():
+        # Before a screen is drawn: it could only say this, and go.
+        raise Usage(f"{repo} does not exist", "phasewise REPO opens the repository that holds REPO")
     run(repo, dockerfile, stage)
 
 
@@ -68,9 +72,9 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
 def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, goal: int | None) -> None:
     """Prints the phases proposed for REPO, what they leave as predicted, and what was declined."""
     session = _open(repo, dockerfile, stage)
-    targets = session.targets if dockerfile is None and stage is None else (session.target,)
+    shown = session.targets if dockerfile is None and stage is None else (session.target,)
     plans = []
-    for target in targets:
+    for target in shown:
         session.select(target)
         wanted = session.budget_bytes() if goal is None else goal
         plans.append(output.Planned(target, session.plan(), session.floor(), wanted, session.left_out()))
@@ -109,13 +113,14 @@ def apply(
 ) -> None:
     """Applies each PHASE as one commit."""
     session = _open(repo, dockerfile, stage)
+    session.know(phases)
+    _settle(session, dockerfile, stage, targets.holding(phases))
     for pick in picks:
         answer(session, pick)
     for part in parts_with:
         tick(session, part, True)
     for part in parts_without:
         tick(session, part, False)
-    session.know(phases)
     ok, done = True, 0
     for phase in phases:
         try:
@@ -165,6 +170,7 @@ def measure(
 ) -> None:
     """Builds REV and measures size, layers and time."""
     session = _open(repo, dockerfile, stage)
+    _settle(session, dockerfile, stage)
     session.use_builder(builder)
     measured: list[Any] = []
     ok = output.follow(session.measure(revision, scenarios(scenario), repeat), measured)
@@ -183,6 +189,7 @@ def measure(
 def verify(revision: str, repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
     """Checks that REV's image still behaves as the baseline's."""
     session = _open(repo, dockerfile, stage)
+    _settle(session, dockerfile, stage)
     verified: list[Any] = []
     ok = output.follow(session.verify(revision), verified)
     if as_json:
@@ -212,6 +219,8 @@ def rollback(
     session = _open(repo, dockerfile, stage)
     if everything == bool(phases):
         raise Usage("name the phases, or say --all", "phasewise status lists what is applied")
+    session.know(phases)
+    _settle(session, dockerfile, stage, targets.applied(phases))
     ids = session.applied() if everything else phases
     ok = output.follow(session.rollback(*ids, measure=measure)) if ids else True
     _conclude(session, ok, as_json)
@@ -224,6 +233,7 @@ def rollback(
 def status(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool) -> None:
     """Prints what is applied, measured and verified in REPO."""
     session = _open(repo, dockerfile, stage)
+    _settle(session, dockerfile, stage)
     if as_json:
         output.data(output.status_record(session.status()))
     else:
@@ -238,7 +248,9 @@ def status(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool)
 @repository_argument
 def report(repo: Path, format: str, dockerfile: str | None, stage: str | None) -> None:
     """Prints the migration so far as the text of a pull request."""
-    click.echo(_open(repo, dockerfile, stage).report(format))
+    session = _open(repo, dockerfile, stage)
+    _settle(session, dockerfile, stage)
+    click.echo(session.report(format))
 
 
 @cli.command()
@@ -306,6 +318,19 @@ def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
     if session.recovered:
         output.narrate(session.recovered)
     return session
+
+
+def _settle(
+    session: Session,
+    dockerfile: str | None,
+    stage: str | None,
+    concerns: Callable[[Session], bool] | None = None,
+) -> None:
+    """Makes sure, and says, which Dockerfile is meant, where the call does not name one."""
+    if dockerfile is None:
+        if concerns and stage is None:
+            targets.choose(session, concerns)
+        targets.tell(session)
 
 
 def _conclude(session: Session, ok: bool, as_json: bool) -> None:

@@ -175,13 +175,13 @@ class Session:
         self._choices.skip(self.target.label, phase, on)
 
     def know(self, phases: Iterable[str]) -> None:
-        """Makes sure that all ids name phases, before the first of them is applied.
+        """Makes sure that all ids name phases, before something is done with the first of them.
 
         Raises:
             Usage: one does not.
         """
         for id in phases:
-            if rule_of(id, self._rules) is None:
+            if rule_of(id, self._rules) is None and id not in self.applied():
                 raise Usage(f"there is no phase {id}", "phasewise plan lists them")
 
     # The engine

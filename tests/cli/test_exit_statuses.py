@@ -53,6 +53,8 @@ def test_done(
         (["measure", "--", "--output=/tmp/x"], "'--output=/tmp/x' is not a revision"),
         (["verify", "--", "-"], "'-' is not a revision"),
         (["rollback"], "--all"),
+        (["rollback", "no_such_phase"], "there is no phase no_such_phase"),
+        (["no-such-folder"], "no-such-folder does not exist"),
         (["report", "--format", "pdf"], "pdf"),
         (["demo", "."], "is not an empty folder"),
     ],
