@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from phasewise.model.syntax.instruction import (
 )
 from phasewise.model.syntax.joined import Joined
 from phasewise.model.syntax.masking import GAP, Block, Scan
-from phasewise.model.syntax.scopes import Scope, after, mount_sources
+from phasewise.model.syntax.scopes import EFFECTIVE, Scope, after, mount_sources
 from phasewise.model.text import Span
 
 __all__ = [
@@ -152,8 +152,8 @@ class Dockerfile:
         return value if known else None
 
     @cached_property
-    def memory(self) -> dict[Span, object]:
-        """What was read of single instructions already, by their spans: each RUN's script is read once."""
+    def memory(self) -> dict[object, object]:
+        """What was read already: scripts by their RUN's span, what is asked of stages by a name and the index."""
         return {}
 
     def shell(self, instruction: Instruction) -> tuple[str, ...]:
@@ -218,10 +218,17 @@ class Dockerfile:
         return _stage_named(earlier, name)
 
     def _scope(self, instruction: Instruction) -> Scope:
-        """The state before the instruction, computed once."""
+        """The state before the instruction; a stage is gone through once."""
         key = instruction.span.start
         if key not in self._scopes:
-            self._scopes[key] = self._compute_scope(instruction)
+            outside = Scope(self.escape)
+            self._remember(outside, [i for i in self.instructions if i.stage is None or i.keyword == "FROM"])
+            if instruction.stage is not None and instruction.keyword != "FROM":
+                *inherited, own = self.lineage(self.stages[instruction.stage])
+                scope = Scope(self.escape, outside.arguments)
+                for stage in inherited:
+                    after(scope, stage.instructions)
+                self._remember(scope, [i for i in own.instructions if i.keyword != "FROM"])
         return self._scopes[key]
 
     @property
@@ -229,16 +236,14 @@ class Dockerfile:
         """What the ARGs before the first FROM give."""
         return after(Scope(self.escape), (i for i in self.instructions if i.stage is None))
 
-    def _compute_scope(self, instruction: Instruction) -> Scope:
-        declared = [i for i in self.instructions if i.stage is None and i.span < instruction.span]
-        outside = after(Scope(self.escape), declared)
-        if instruction.stage is None or instruction.keyword == "FROM":
-            return outside
-        *inherited, own = self.lineage(self.stages[instruction.stage])
-        scope = Scope(self.escape, outside.arguments)
-        for stage in inherited:
-            after(scope, stage.instructions)
-        return after(scope, (i for i in own.instructions if i.span < instruction.span))
+    def _remember(self, scope: Scope, instructions: Iterable[Instruction]) -> None:
+        """Feeds the instructions to `scope` and keeps the state before each; those that change nothing share it."""
+        kept = scope.copy()
+        for instruction in instructions:
+            self._scopes[instruction.span.start] = kept
+            if instruction.keyword in EFFECTIVE:
+                scope.feed(instruction)
+                kept = scope.copy()
 
 
 def _instructions(scan: Scan) -> Iterator[Instruction]:

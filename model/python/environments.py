@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from posixpath import dirname, join
+from typing import cast
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import within
@@ -42,13 +43,16 @@ class EnvironmentCopy:
 
 def installs(dockerfile: Dockerfile, stage: Stage) -> tuple[Install, ...]:
     """The installs of `stage` and of what it inherits, in order."""
-    return tuple(
-        found
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
-        if instruction.keyword == "RUN"
-        for found in _installs_in(dockerfile, instruction)
-    )
+    known, key = dockerfile.memory, ("installs", stage.index)
+    if key not in known:
+        known[key] = tuple(
+            found
+            for ancestor in dockerfile.lineage(stage)
+            for instruction in ancestor.instructions
+            if instruction.keyword == "RUN"
+            for found in _installs_in(dockerfile, instruction)
+        )
+    return cast("tuple[Install, ...]", known[key])
 
 
 def environment_copies(dockerfile: Dockerfile, stage: Stage) -> tuple[EnvironmentCopy, ...]:
@@ -173,6 +177,9 @@ def _active(dockerfile: Dockerfile, instruction: Instruction, path: str) -> str 
 def _made_environments(dockerfile: Dockerfile, until: Instruction) -> frozenset[str]:
     """Paths of `python -m venv PATH`, `uv venv PATH` and `virtualenv PATH` in the stage and what it inherits."""
     stage = dockerfile.stages[until.stage or 0]
+    known, key = dockerfile.memory, ("made environments", stage.index)
+    if key in known:
+        return cast("frozenset[str]", known[key])
     made = set()
     for ancestor in dockerfile.lineage(stage):
         for instruction in ancestor.instructions:
@@ -182,6 +189,7 @@ def _made_environments(dockerfile: Dockerfile, until: Instruction) -> frozenset[
             for command in script.commands if script else ():
                 if path := made_environment(dockerfile, instruction, command):
                     made.add(path)
+    known[key] = frozenset(made)
     return frozenset(made)
 
 

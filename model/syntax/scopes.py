@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phasewise.model.syntax.arguments import key_values
 from phasewise.model.syntax.instruction import Instruction
 from phasewise.model.syntax.lexer import Lexer, LexError, dequote
+
+EFFECTIVE = frozenset({"ARG", "ENV", "SHELL", "USER", "WORKDIR"})
+"""The instructions that change a scope."""
 
 
 @dataclass
@@ -25,6 +28,11 @@ class Scope:
     shell: tuple[str, ...] = ("/bin/sh", "-c")
     user: str = ""
     workdir: str = "/"
+
+    def copy(self) -> Scope:
+        """The same state, which goes on by itself."""
+        arguments, environment = dict(self.arguments), dict(self.environment)
+        return replace(self, arguments=arguments, environment=environment, partial=set(self.partial))
 
     @property
     def variables(self) -> dict[str, str]:

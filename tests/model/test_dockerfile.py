@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasewise.model.dockerfile import KEYWORDS, Dockerfile, DockerfileError, Instruction
+from phasewise.model.syntax.scopes import Scope
 
 CORPUS = {
     "plain": "FROM a\nRUN b\n",
@@ -478,3 +479,23 @@ def test_what_a_stage_ends_with() -> None:
     assert (first.user, first.variables) == ("app", {"X": "1"})
     assert (second.user, second.workdir) == ("root", "/srv")
     assert second.variables == {"X": "1", "V": "1", "Y": "11"}
+
+
+def test_what_is_in_force_is_read_once_a_stage() -> None:
+    lines = [f"RUN echo {number}\nENV V{number % 7}={number}" for number in range(300)]
+    parsed = Dockerfile.parse("ARG A=1\nFROM a AS base\nARG A\n" + "\n".join(lines) + "\nFROM base\nRUN x\n")
+    fed: list[str] = []
+    original = Scope.feed
+
+    def counted(self: Scope, instruction: Instruction) -> None:
+        fed.append(instruction.keyword)
+        original(self, instruction)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scope, "feed", counted)
+        for number, run in enumerate(i for i in parsed.stages[0].instructions if i.keyword == "RUN"):
+            variables = parsed.variables(run)
+            assert variables["A"] == "1"
+            assert variables.get(f"V{(number - 1) % 7}") == (str(number - 1) if number else None)
+        assert parsed.variables(parsed.stages[1].instructions[-1])["V5"] == "299"
+    assert len(fed) < 3 * len(parsed.instructions)
