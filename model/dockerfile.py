@@ -6,7 +6,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from dockerfile_parse import DockerfileParser
 
@@ -76,18 +76,13 @@ class Dockerfile:
 
     @classmethod
     def parse(cls, text: str, path: str = "Dockerfile") -> Dockerfile:
-        """The Dockerfile in `text`; `path` is for messages.
+        """The Dockerfile in `text`; `path` is for messages. The same text gives the same object, for a while.
 
         Raises:
             DockerfileError: nothing can be built from it: no FROM, a heredoc that never ends, an unknown
                 instruction, something else than ARG before FROM.
         """
-        scan = Scan(path, text)
-        instructions = tuple(_instructions(scan))
-        if not instructions:
-            raise DockerfileError(path, 1, "there are no instructions in it")
-        stages = tuple(_stages(path, instructions, scan.escape))
-        return cls(path, text, scan.directives, instructions, stages, tuple(scan.comments))
+        return _parsed(text, path)
 
     @property
     def escape(self) -> str:
@@ -244,6 +239,17 @@ class Dockerfile:
             if instruction.keyword in EFFECTIVE:
                 scope.feed(instruction)
                 kept = scope.copy()
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, path: str) -> Dockerfile:
+    """Every rule looks at the text that the phases before it leave, which is often the same."""
+    scan = Scan(path, text)
+    instructions = tuple(_instructions(scan))
+    if not instructions:
+        raise DockerfileError(path, 1, "there are no instructions in it")
+    stages = tuple(_stages(path, instructions, scan.escape))
+    return Dockerfile(path, text, scan.directives, instructions, stages, tuple(scan.comments))
 
 
 def _instructions(scan: Scan) -> Iterator[Instruction]:
