@@ -104,7 +104,7 @@ def _client(context: dict[str, Any], host: str) -> Any:
     try:
         return docker.APIClient(base_url=host, version="auto", timeout=_ANSWER_SECONDS, tls=_tls(context))
     except Exception as error:  # the SDK lets requests', urllib3's and socket errors through
-        raise NoEngine(f"no Docker Engine answers at {host}: {_short(error)}", _hint(host)) from error
+        raise NoEngine(f"no Docker Engine answers at {host}: {_why(error)}", _hint(host)) from error
 
 
 def _tls(context: dict[str, Any]) -> Any:
@@ -129,8 +129,24 @@ def _hint(host: str) -> str:
     return "start Docker, or set DOCKER_HOST or `docker context use`"
 
 
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+_REASONS = (
+    (("FileNotFoundError", "No such file"), "nothing is there"),
+    (("PermissionError", "Permission denied"), "this user may not use it; see the docker group"),
+    (("ConnectionRefusedError", "Connection refused"), "nothing listens there"),
+    (("NameResolutionError", "gaierror", "Name or service", "getaddrinfo"), "its name cannot be resolved"),
+    (("timed out", "Timeout"), f"it does not answer within {_ANSWER_SECONDS} s"),
+    (("SSL", "certificate"), "its certificate is not accepted"),
+    (("paramiko",), "it is reached over ssh, and paramiko is missing"),
+)
+"""What the messages of the SDK and of what it is built on hold, and the sentence for it."""
+
+
+def _why(error: Exception) -> str:
+    """The reason in words; the exceptions inside each other that the SDK shows are for nobody to read."""
+    said = f"{type(error).__name__} {error}"
+    return next(
+        (why for signs, why in _REASONS if any(sign in said for sign in signs)), "it gives no usable answer"
+    )
 
 
 def _numbers(version: str) -> str:

@@ -51,7 +51,9 @@ def test_no_docker_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 def test_an_engine_that_does_not_answer(docker: Path, tmp_path: Path) -> None:
-    assert f"unix://{tmp_path}/nowhere.sock" in refusal().message
+    assert (
+        refusal().message == f"no Docker Engine answers at unix://{tmp_path}/nowhere.sock: nothing is there"
+    )
 
 
 @pytest.mark.parametrize(
