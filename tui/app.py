@@ -11,6 +11,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from phasewise.migration.errors import PhasewiseError
+from phasewise.tui import theme_file
 from phasewise.tui.commands import Commands
 from phasewise.tui.screens.main import MainScreen
 from phasewise.tui.screens.reading import NothingToShow
@@ -34,6 +35,9 @@ class PhasewiseApp(App[None]):
         super().__init__()
         # Keys answer at once: nothing slides into place.
         self.animation_level = "none"
+        kept = theme_file.read()
+        if kept in self.available_themes:
+            self.theme = kept
         self.main = MainScreen(open_session, clock)
         self.failure: PhasewiseError | None = None
         """Why the repository could not be opened."""
@@ -41,6 +45,9 @@ class PhasewiseApp(App[None]):
     def get_default_screen(self) -> Screen[Any]:
         """The main screen is there from the start, so that the first frame is its own."""
         return self.main
+
+    def on_mount(self) -> None:
+        self.watch(self, "theme", theme_file.write, init=False)
 
     def on_nothing_to_show(self, message: NothingToShow) -> None:
         """Leaves."""
