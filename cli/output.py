@@ -187,8 +187,11 @@ def print_plans(plans: Sequence[Planned]) -> None:
             _out(_indented(phase.diff()))
             for line in _hunk_lines(phase, each.left_out.get(phase.id, {})):
                 _out(line)
+        reasons: dict[str, list[str]] = {}
         for declined in plan.declined:
-            _out(f"\n- {declined.id}: {declined.reason}")
+            reasons.setdefault(declined.reason, []).append(declined.id)
+        for reason, ids in reasons.items():
+            _out(f"\n- {', '.join(ids)}: {reason}")
         for other, phase in _shared(each, plans):
             _out(f"\n{phase.id} of {other.label} changes files that this target shares")
         _out("")
@@ -231,6 +234,8 @@ def _outlook(planned: Planned) -> list[str]:
 def print_status(status: Status) -> None:
     """Where the migration stands, a line a phase."""
     _out(f"{status.repository}  {status.branch} {status.head[:12]}  {status.target.label}")
+    if status.unreadable:
+        _out(f"nothing is proposed: {status.unreadable}")
     start, now = status.baseline_measurement, status.current_measurement
     if start and start.image_bytes is not None:
         _out(f"baseline {status.baseline[:12]}  {size(start.image_bytes)} measured")

@@ -64,7 +64,7 @@ class Jobs:
         try:
             yield from self._try(commit, cancel)
         except Cancelled:
-            yield Finished(False, f"stopped: {phase} is committed, not measured; verify does that")
+            yield Finished(False, f"stopped: {phase} is committed, {self._left_undone(commit)}")
 
     def measure(
         self, revision: str, scenarios: Sequence[Scenario], repeat: int, compare: bool, cancel: Cancel
@@ -119,7 +119,7 @@ class Jobs:
                     yield from self._build(self._find_trial(), entry.commit, cancel)
             yield from self._try(head, cancel)
         except Cancelled:
-            yield Finished(False, "stopped: rolled back, not built again; verify does that")
+            yield Finished(False, f"stopped: rolled back, {self._left_undone(head)}")
         except NoEngine as missing:
             yield Finished(True, f"rolled back, not built again: {missing.message}")
 
@@ -214,6 +214,11 @@ class Jobs:
                 price = board.start_up(phase, step, self._survey.record(commit).verification)
                 if price:
                     yield Narration(price.sentence)
+
+    def _left_undone(self, commit: str) -> str:
+        """What a job that was stopped leaves to do."""
+        built = self._survey.record(commit).newest is not None
+        return f"{'not checked' if built else 'not built, measured or checked'}; verify does that"
 
     def _told_if_altered(self, commit: str, edits: Sequence[FileEdit]) -> Iterator[Event]:
         """Says when a hook or filter has put another text into the commit than the phase's."""

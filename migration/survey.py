@@ -118,6 +118,7 @@ class Survey:
             ],
             self.rules,
         )
+        unreadable = self._unreadable(head)
         refusals = self.repository.refusals({row.id: row.phase.files for row in rows if row.phase})
         return Status(
             repository=self.repository.name,
@@ -128,7 +129,7 @@ class Survey:
             targets=tuple(targets),
             baseline=baseline,
             rows=board.with_refusals(rows, refusals),
-            declined=plan.declined,
+            declined=() if unreadable else self._not_applied(plan.declined, applied),
             baseline_measurement=start.newest,
             baseline_verification=start.verification,
             baseline_measurements=tuple(start.measurements.values()),
@@ -137,6 +138,7 @@ class Survey:
             floor=self.floor(),
             budget_bytes=self.budget_bytes(),
             refusal=self.repository.blockers(()),
+            unreadable=unreadable,
             branch_decided=self._choices.branch_decided,
         )
 
@@ -289,6 +291,19 @@ class Survey:
                 if rule and affected(scan.view(self.repository, head, other), [self.target], entry.files):
                     found[rule.id] = other, entry
         return found
+
+    def _unreadable(self, commit: str) -> str:
+        """Where and why the Dockerfile does not parse; '' when it does."""
+        try:
+            self.view(commit).stage  # noqa: B018 - asked for its error
+        except DockerfileError as error:
+            return str(error)
+        return ""
+
+    def _not_applied(self, declined: Sequence[Declined], applied: Sequence[Applied]) -> tuple[Declined, ...]:
+        """What was declined, without the rules whose phase is applied: that it finds no more is no news."""
+        done = {rule.id for entry in applied if (rule := rule_of(entry.id, self.rules))}
+        return tuple(one for one in declined if one.id not in done)
 
     def _rolled_back(self, applied: Sequence[Applied]) -> frozenset[str]:
         return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}

@@ -104,6 +104,8 @@ class Status:
     """What the plan is predicted to leave, and what no phase removes; None until the baseline was built."""
     budget_bytes: int | None = None
     """The size that the repository declares for the image."""
+    unreadable: str = ""
+    """Why nothing is proposed at all: `path:line: what is wrong` with the Dockerfile; empty when it can be read."""
     branch_decided: bool = False
     """Whether the user was asked already where to commit in this repository."""
 

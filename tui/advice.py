@@ -16,6 +16,13 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
         return Content.styled("Reading the repository …", "dim")
     if status.refusal:
         return text.own(("Nothing can be applied: ", "bold $text-warning"), text.one_line(status.refusal))
+    if status.unreadable:
+        return text.own(
+            (text.one_line(status.unreadable), "bold $text-error"),
+            ". Mend the line and commit it, then press ",
+            ("f5", "bold $text-accent"),
+            ".",
+        )
     if missing is not None:
         said = " ".join(part for part in (f"{missing.message.rstrip('.')}.", missing.hint) if part)
         return text.own(

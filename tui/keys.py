@@ -60,10 +60,17 @@ KEYS: tuple[Key, ...] = (
         "m",
         "m",
         "measure",
-        "Time cold, warm and code-change builds, of the commit before too where that was not done.",
+        "Build the phase's commit, and the one before it, cold, warm and after a code change; time each.",
         5,
     ),
     Key("verify", "v", "v", "verify", "Run the checks on the current image again.", 6),
+    Key(
+        "roll_back_all",
+        "U",
+        "U",
+        "roll back all",
+        "Take every applied phase back with revert commits; asks first.",
+    ),
     Key("skip", "s", "s", "skip", "Set the phase aside, or take it up again.", 7),
     Key(
         "tick",

@@ -12,6 +12,7 @@ _NEED_STATUS = frozenset(
     [
         "apply",
         "roll_back",
+        "roll_back_all",
         "measure",
         "verify",
         "skip",
@@ -82,6 +83,15 @@ def _roll_back(now: Situation) -> str:
     return _busy(now) or (now.status.refusal if now.status else "") or row.refusal
 
 
+def _roll_back_all(now: Situation) -> str:
+    rows = now.status.rows if now.status else ()
+    applied = [row for row in rows if row.state in APPLIED]
+    if not applied:
+        return "no phase is applied"
+    refused = next((f"{row.id}: {row.refusal}" for row in applied if row.refusal), "")
+    return _busy(now) or (now.status.refusal if now.status else "") or refused
+
+
 def _measure(now: Situation) -> str:
     return _busy(now) or _engine(now)
 
@@ -111,7 +121,7 @@ def _tick(now: Situation) -> str:
 
 def _target(now: Situation) -> str:
     if now.status and len(now.status.targets) < 2:
-        return "there is only one target"
+        return f"there is only one Dockerfile here: {now.status.target.label}"
     return _busy(now)
 
 
@@ -136,6 +146,7 @@ def _left(phase: Phase, unticked: frozenset[str]) -> set[str]:
 _DECIDE = {
     "apply": _apply,
     "roll_back": _roll_back,
+    "roll_back_all": _roll_back_all,
     "measure": _measure,
     "verify": _measure,
     "skip": _skip,

@@ -123,6 +123,7 @@ class TestWithoutAnEngine:
         events = list(session.apply(PHASE, measure=False))
         assert last(events) == Finished(True, f"{PHASE} is committed, not measured")
         assert state_of(session) is State.APPLIED
+        assert PHASE not in {declined.id for declined in session.status().declined}
         events = list(session.rollback(PHASE))
         assert last(events).ok
         assert last(events).summary.startswith("rolled back, not built again: no Docker Engine answers")
@@ -143,6 +144,14 @@ class TestWithoutAnEngine:
         assert sandbox.head() == head
         assert sandbox.state() == state
         assert sandbox.git("branch", "--list", "new") == ""
+
+
+class TestUnreadable:
+    def test_the_line_is_said_once(self, sandbox: Sandbox) -> None:
+        sandbox.commit(Dockerfile="FROM a\nRUUN b\n")
+        status = opened(sandbox).status()
+        assert status.unreadable == "Dockerfile:2: unknown instruction: RUUN"
+        assert (status.rows, status.declined) == ((), ())
 
 
 class TestRefusing:
@@ -604,9 +613,23 @@ class TestStopping:
             if isinstance(event, Committed):
                 cancel.ask()
         assert last(events) == Finished(
-            False, f"stopped: {PHASE} is committed, not measured; verify does that"
+            False, f"stopped: {PHASE} is committed, not built, measured or checked; verify does that"
         )
         assert state_of(session) is State.APPLIED
+
+    def test_during_the_checks_says_that_they_are_missing(self, sandbox: Sandbox, engine: FakeEngine) -> None:
+        session, cancel = opened(sandbox, engine), Cancel()
+        expect_prepare(engine, BEFORE)
+        engine.expect_build(*step("RUN a"), image=AFTER)
+        events, committed = [], False
+        for event in session.apply(PHASE, cancel=cancel):
+            events.append(event)
+            committed = committed or isinstance(event, Committed)
+            if committed and isinstance(event, Measured):
+                cancel.ask()
+        assert last(events) == Finished(
+            False, f"stopped: {PHASE} is committed, not checked; verify does that"
+        )
 
 
 class TestAnotherDockerfile:

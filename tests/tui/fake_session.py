@@ -84,6 +84,9 @@ class FakeSession:
         assert format == "md"
         return self.text
 
+    def applied(self) -> tuple[str, ...]:
+        return tuple(row.id for row in self.now.rows if row.commit)
+
     def later_than(self, phase: str) -> tuple[str, ...]:
         return self.later
 

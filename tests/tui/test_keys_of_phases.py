@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import story
-from driving import Driver, driving
+from driving import NARROW, WIDE, Driver, driving
 from fake_session import FakeSession, Gate
 
 from phasewise.migration import events
@@ -296,7 +296,7 @@ async def test_skip_and_take_up_again() -> None:
         await driver.until(lambda: "– 1 copy_chown" in driver.text)
         assert "skipped" in driver.text
         await driver.press("s")
-        await driver.until(lambda: "▶ 1 copy_chown" in driver.text)
+        await driver.until(lambda: "◎ 1 copy_chown" in driver.text)
 
 
 async def test_space_leaves_a_file_out_and_takes_it_in() -> None:
@@ -356,7 +356,7 @@ async def test_a_job_can_be_stopped_and_leaves_the_screen_alone() -> None:
         await driver.press("c")
         await idle(driver)
         await driver.until(lambda: any("stopped" in toast for toast in driver.toasts))
-        assert "▶ 1 copy_chown" in driver.text
+        assert "◎ 1 copy_chown" in driver.text
 
 
 async def test_the_baseline_is_built_when_it_was_never_measured() -> None:
@@ -549,3 +549,48 @@ async def test_an_applied_phase_has_no_boxes() -> None:
         assert "☑" not in driver.page("diff-page")
         await driver.press("n", "space")
         assert "its files are committed" in driver.toasts[-1]
+
+
+async def test_rolling_back_all_asks_first() -> None:
+    fake = FakeSession(story.MIDWAY)
+    ids = fake.applied()
+    assert len(ids) > 1
+    fake.expect("rollback", *ids, True, script=[events.Finished(True, "rolled back")])
+    async with driving(fake) as driver:
+        await driver.press("U")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        assert all(id in " ".join(driver.question.split()) for id in ids)
+        await driver.press("s")
+        await driver.until(lambda: not driver.on_top(ChooseModal))
+        assert fake.done == []
+        await driver.press("U")
+        await driver.until(lambda: driver.on_top(ChooseModal))
+        await driver.press("u")
+        await driver.until(lambda: fake.done)
+
+
+async def test_without_an_applied_phase_there_is_nothing_to_roll_back() -> None:
+    fake = FakeSession(replace(story.MIDWAY, rows=tuple(row for row in story.ROWS if not row.commit)))
+    async with driving(fake) as driver:
+        await driver.press("U")
+        await driver.until(lambda: driver.toasts == ["no phase is applied"])
+
+
+async def test_a_dockerfile_that_cannot_be_read_is_shown_with_its_line() -> None:
+    said = "backend/Dockerfile:7: unknown instruction: RUUN"
+    fake = FakeSession(
+        replace(
+            story.MIDWAY,
+            rows=(),
+            declined=(),
+            unreadable=said,
+            baseline_measurement=None,
+            baseline_verification=None,
+        )
+    )
+    for size in (WIDE, NARROW):
+        async with driving(fake, size=size) as driver:
+            assert "unknown instruction: RUUN" in driver.text
+            assert driver.text.count("Dockerfile:7") >= 1
+            assert "Mend the line and commit it" in driver.text
+            assert driver.main.jobs.progress is None

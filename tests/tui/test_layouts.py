@@ -13,7 +13,7 @@ from textual.widgets import TabbedContent
 
 from phasewise.tui.widgets.phase_list import PhaseList
 
-_WORDS = ("verified", "failed", "current", "proposed", "asks first", "skipped", "rolled back")
+_WORDS = ("verified", "failed", "next", "proposed", "asks first", "skipped", "rolled back")
 
 
 async def test_wide_shows_every_state_in_a_word_and_every_panel() -> None:

@@ -38,7 +38,7 @@ def test_every_state_has_a_glyph_and_a_word_of_its_own(state: State) -> None:
 def test_current_is_the_first_proposed_and_running_wins() -> None:
     assert phases.current(story.ROWS) == "drop_compileall"
     row = story.ROWS[3]
-    assert phases.mark(row, current=row.id).glyph == "▶"
+    assert phases.mark(row, current=row.id).glyph == "◎"
     assert phases.mark(row, current=row.id, running=row.id).glyph == "●"
     assert phases.mark(story.ROWS[0], current="copy_chown").glyph == "✔"
 

@@ -35,7 +35,7 @@ _MARKS = {
     State.FAILED: Mark("✖", "failed", "bold $text-error"),
     State.ROLLED_BACK: Mark("↩", "rolled back", "$text-warning"),
 }
-CURRENT = Mark("▶", "current", "bold $text-accent")
+CURRENT = Mark("◎", "next", "bold $text-accent")
 RUNNING = Mark("●", "running", "bold $text-primary")
 
 

@@ -55,6 +55,20 @@ class PhaseActions(Reading):
 
         self.start_job(f"rolling back {row.id}", row.id, begin)
 
+    @work(group="ask")
+    async def action_roll_back_all(self) -> None:
+        """Takes every applied phase back, after asking."""
+        session = self.session
+        ids = await self.ask(lambda asked: asked.applied())
+        if not ids or not await self._confirm_roll_back_all(ids):
+            return
+        measure = bool(self.engine)
+
+        def begin(cancel: Cancel) -> Iterator[Event]:
+            return session.rollback(*ids, measure=measure, cancel=cancel)
+
+        self.start_job("rolling back all phases", "", begin)
+
     def action_measure(self) -> None:
         """Times the three scenarios on the chosen phase's commit and the one before it, or on the current one."""
         revision, phase, session = self._revision(), self._applied_id(), self.session
@@ -146,6 +160,18 @@ class PhaseActions(Reading):
             ("no", "s", text.own("leave everything as it is")),
         )
         return await self.app.push_screen_wait(ChooseModal("Roll back in the middle", said, answers)) == "yes"
+
+    async def _confirm_roll_back_all(self, ids: tuple[str, ...]) -> bool:
+        said = text.own(
+            "Every applied phase is taken back with a revert commit: ",
+            (", ".join(ids), "bold"),
+            ".\nNothing is lost: history stays, and each can be applied again.",
+        )
+        answers = (
+            ("yes", "u", text.own("roll back ", (f"all {len(ids)}", "bold"))),
+            ("no", "s", text.own("leave everything as it is")),
+        )
+        return await self.app.push_screen_wait(ChooseModal("Roll back all", said, answers)) == "yes"
 
     def _revision(self) -> str:
         return (self.row.commit if self.row else None) or "HEAD"

@@ -51,7 +51,8 @@ class Reading(JobControl):
             await self._look_for_engine()
         status = self.status
         known = status and status.baseline_measurement and status.baseline_verification
-        if self.engine and not known and not self.jobs.running:
+        readable = status and not status.unreadable
+        if self.engine and readable and not known and not self.jobs.running:
             self.start_job(BASELINE, "", self.session.prepare)
 
     async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:

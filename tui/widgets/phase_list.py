@@ -9,6 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from phasewise.model.status import Row, Status
+from phasewise.tui import text
 from phasewise.tui.keys import VIM_KEYS
 from phasewise.tui.present import phases
 
@@ -72,6 +73,9 @@ class PhaseList(OptionList):
             (number, row) for number, row in enumerate(status.rows, 1) if phases.matches(row, self.wanted)
         ]
         options = [Option(self._line(number, row, cells), id=row.id) for number, row in rows]
+        if status.unreadable:
+            for piece in text.wrapped(text.plain(status.unreadable, "$text-error"), cells):
+                options.append(Option(piece, disabled=True))
         options.append(Option(Content.styled(f"Declined ({len(status.declined)}) ▸", "italic"), id=DECLINED))
         ids = [option.id for option in options]
         with self.prevent(OptionList.OptionHighlighted):
@@ -83,7 +87,7 @@ class PhaseList(OptionList):
     def _start(self, rows: tuple[Row, ...], ids: list[str | None]) -> int:
         """Where the cursor goes first: the phase that comes next."""
         current = phases.current(rows)
-        return ids.index(current) if current in ids else 0
+        return ids.index(current) if current in ids else 0 if rows else ids.index(DECLINED)
 
     def _line(self, number: int, row: Row, cells: int) -> Content:
         assert self.status is not None
