@@ -21,7 +21,10 @@ def run(directory: Path | None, printed: bool) -> int:
         raise Usage(str(error), "name a folder that does not exist yet") from error
     output.narrate(f"a sample repository: {place}")
     if printed:
-        return migrate(place)
+        status = migrate(place)
+        output.narrate(f"\nlook at it: phasewise {place}    what was done: git -C {place} log -p")
+        output.narrate(f"clean up: phasewise clean {place} && rm -rf {place}")
+        return status
     from phasewise.tui.app import run as open_terminal_ui
 
     open_terminal_ui(place, None, None)

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from phasewise.model.hunks import LeftOut
     from phasewise.model.repo import Target
 
+_STEP_CHARACTERS = 110
+
 __all__ = ["data", "follow", "narrate", "status_record"]
 
 
@@ -62,7 +64,15 @@ def follow(events: Iterator[Event], results: list[Any] | None = None) -> bool:
     ok = True
     # Closed at once when the user stops it: what it started must be gone before the process ends.
     with closing(cast(Generator[Event, None, None], events)):
+        told: set[str] = set()
         for event in events:
+            if isinstance(event, BuildStarted):
+                told = set()
+            if isinstance(event, StepFinished) and not event.error:
+                if event.name in told:
+                    # The same step again: BuildKit tells it once for looking and once for doing.
+                    continue
+                told.add(event.name)
             if isinstance(event, (Measured, Verified)) and results is not None:
                 results.append(event.measurement if isinstance(event, Measured) else event)
             if isinstance(event, Finished):
@@ -81,10 +91,12 @@ def describe(event: Event) -> list[str]:
             return [f"committed {commit[:12]} {subject}"]
         case BuildStarted(commit=commit, scenario=scenario, number=number, total=total):
             return [f"build {number}/{total} of {commit[:12]}, {scenario}"]
+        case StepFinished(name=name, error="") if name.startswith("[internal] "):
+            return []
         case StepFinished(name=name, seconds=seconds, cached=cached, error=error):
-            return [
-                f"  {_first_line(name)}  {'cached' if cached else duration(seconds)}{f'  {error}' if error else ''}"
-            ]
+            # What it said stands with the build's end.
+            how = "cached" if cached else f"{duration(seconds)}{'  failed' if error else ''}"
+            return [f"  {_step_name(name)}  {how}"]
         case BuildFinished(outcome=outcome, seconds=seconds, error=error):
             return [f"{outcome} in {duration(seconds)}"] + [
                 f"  {log_line(line)}" for line in error.splitlines()
@@ -297,5 +309,8 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.rstrip("\n").split("\n"))
 
 
-def _first_line(name: str) -> str:
-    return log_line(name.split("\n", 1)[0])[:110]
+def _step_name(name: str) -> str:
+    """The step on one line of its own; an ellipsis where it is cut."""
+    first, _, rest = name.replace("\\\n", " ").partition("\n")
+    line = " ".join(log_line(first).split())
+    return f"{line[: _STEP_CHARACTERS - 1]}…" if rest or len(line) > _STEP_CHARACTERS else line

@@ -21,9 +21,9 @@ def sentences(floor: Floor | None, goal_bytes: int | None = None) -> list[str]:
     whether a wanted size can be reached. Empty where nothing is known yet."""
     if floor is None:
         return []
-    start = f", from {size(floor.now_bytes)} now" if floor.now_bytes is not None else ""
+    start = f", now {size(floor.now_bytes)}" if floor.now_bytes is not None else ""
     said = [
-        f"Plan: {size(floor.planned_bytes)} predicted{start}.",
+        f"Plan: {size(floor.planned_bytes)} predicted from the baseline's content{start}.",
         f"Floor: {size(floor.image_bytes)} predicted. No phase removes {_kept(floor)}."
         if _parts(floor)
         else f"Floor: {size(floor.image_bytes)} predicted.",

@@ -11,6 +11,7 @@ def test_without_an_engine(tmp_path: Path, phasewise: Phasewise, no_engine: None
     called = phasewise("demo", place, "--print")
     assert called.status == 0
     assert "no Docker Engine answers" in called.stderr
+    assert f"clean up: phasewise clean {place}" in called.stderr.splitlines()[-1]
     assert " add_ci_variant: " in called.stdout
     sandbox = Sandbox(place)
     assert sandbox.git("branch", "--show-current").strip() == "phasewise-demo"

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from phasewise.cli.output import describe, describe_measurement
+from phasewise.cli.output import describe, describe_measurement, follow
 from phasewise.migration.events import (
     BuildFinished,
+    BuildStarted,
     Event,
     Finished,
     LogLine,
@@ -33,11 +34,14 @@ KNOWN = CheckResult("health", "health check", Verdict.FAILED, "exited")
     ("event", "lines"),
     [
         (LogLine("k", "pip is busy"), []),
-        (StepFinished("k", "[1/2] RUN a \\\n b", 3.0, False), ["  [1/2] RUN a \\  3.0 s"]),
+        (StepFinished("k", "[1/2] RUN a \\\n b", 3.0, False), ["  [1/2] RUN a b  3.0 s"]),
+        (StepFinished("k", "[1/2] RUN <<EOF\na\nEOF", 3.0, False), ["  [1/2] RUN <<EOF…  3.0 s"]),
+        (StepFinished("k", "[1/2] RUN " + "a" * 200, 3.0, True), [f"  [1/2] RUN {'a' * 99}…  cached"]),
+        (StepFinished("k", "[internal] load .dockerignore", 0.1, False), []),
         (StepFinished("k", "[1/2] RUN a", 3.0, True), ["  [1/2] RUN a  cached"]),
         (
             StepFinished("k", "[1/2] RUN a", 3.0, False, "exit code: 1"),
-            ["  [1/2] RUN a  3.0 s  exit code: 1"],
+            ["  [1/2] RUN a  3.0 s  failed"],
         ),
         (
             BuildFinished(Outcome.FAILED, 3.0, error="one\n\x1b[31mtwo"),
@@ -82,3 +86,11 @@ def measured(outcome: Outcome = Outcome.BUILT, **figures: object) -> Measurement
 )
 def test_a_measurement_is_a_line(measurement: Measurement, line: str) -> None:
     assert describe_measurement(measurement) == line
+
+
+def test_a_step_that_is_told_twice_stands_there_once(capsys: pytest.CaptureFixture[str]) -> None:
+    step = StepFinished("k", "[1/2] FROM a", 0.0, False)
+    start = BuildStarted("c0ffee", Scenario.REBUILD)
+    events = [start, step, StepFinished("k", "[1/2] FROM a", 0.0, True), start, step]
+    assert follow(event for event in events)
+    assert capsys.readouterr().err.count("[1/2] FROM a") == 2

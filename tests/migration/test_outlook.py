@@ -21,7 +21,7 @@ FLOOR = Floor(
 
 def test_the_total_the_floor_and_what_it_is_made_of() -> None:
     assert outlook.sentences(FLOOR) == [
-        "Plan: 6.03 GB predicted, from 11.89 GB now.",
+        "Plan: 6.03 GB predicted from the baseline's content, now 11.89 GB.",
         "Floor: 5.61 GB predicted. No phase removes the base image (208 MB), the application's files (2 MB), "
         "nvidia-cublas-cu12 (3.20 GB), torch (1.14 GB), small0 (1 MB), small1 (1 MB), small2 (1 MB) and "
         "2 smaller packages (2 MB).",
@@ -30,7 +30,10 @@ def test_the_total_the_floor_and_what_it_is_made_of() -> None:
 
 
 def test_nothing_is_said_of_parts_that_are_not_known() -> None:
-    assert outlook.sentences(Floor(10, 12)) == ["Plan: 12 B predicted.", "Floor: 10 B predicted."]
+    assert outlook.sentences(Floor(10, 12)) == [
+        "Plan: 12 B predicted from the baseline's content.",
+        "Floor: 10 B predicted.",
+    ]
     assert outlook.sentences(None, 5) == []
 
 

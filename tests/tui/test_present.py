@@ -303,7 +303,10 @@ def test_the_panel_never_overflows(rows: int) -> None:
 @pytest.mark.parametrize("cells", [40, 76, 120])
 def test_the_floor_is_in_the_image_window_and_beside_what_is_expected(cells: int) -> None:
     expected = " ".join(plain(effect.lines(story.START, story.START.rows[0], cells)).split())
-    assert "Plan: 5.64 GB predicted, from 11.89 GB now. Floor: 5.64 GB predicted." in expected
+    assert (
+        "Plan: 5.64 GB predicted from the baseline's content, now 11.89 GB. Floor: 5.64 GB predicted."
+        in expected
+    )
     shown = " ".join(plain(image.lines(story.MIDWAY, story.CENSUS, cells)).split())
     assert "Floor: 5.49 GB predicted. No phase removes the base image (208 MB)" in shown
     assert "Floor" not in plain(image.lines(story.FRESH, None, cells))
