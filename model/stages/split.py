@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from phasewise.model.debian.apt import apt_commands, is_upkeep, rewritten
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.python.environments import installs
+from phasewise.model.paths import overlap
+from phasewise.model.python.bytecode import compilations
+from phasewise.model.python.environments import SYSTEM, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.carried import Carried, carried_environment
@@ -130,6 +132,25 @@ def _tends(dockerfile: Dockerfile, instruction: Instruction, environment: Carrie
     return bool(words) and all(f"{word}/".startswith(f"{environment.path}/") for word in words)
 
 
+def _compiles_application(dockerfile: Dockerfile, instruction: Instruction, environment: Carried) -> bool:
+    """Whether a RUN does nothing but compile bytecode of files that no install wrote: the service's own."""
+    script = Script.of(dockerfile, instruction)
+    found = [
+        each
+        for each in compilations(dockerfile, frozenset({instruction.stage or 0}))
+        if each.instruction is instruction and each.command
+    ]
+    folders = [folder for each in found for folder in each.directories]
+    stage = dockerfile.stages[instruction.stage or 0]
+    installed = {SYSTEM, environment.path, *(each.environment for each in installs(dockerfile, stage))}
+    return (
+        script is not None
+        and len(found) == len(script.commands) > 0
+        and all(each.directories for each in found)
+        and not any(overlap(folder, place) for folder in folders for place in installed)
+    )
+
+
 def _tools(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) -> list[str]:
     return [found.tools for found in divided_runs(dockerfile, [stage], sorting)]
 
@@ -186,7 +207,7 @@ def _place(
         _place_argument(dockerfile, sides, instruction, rest[1:], piece)
     elif role in ("COPY", "ADD"):
         _place_copy(view, sides, instruction, rest[1:], piece)
-    elif role in _RUNTIME_KEYWORDS:
+    elif role in _RUNTIME_KEYWORDS or _compiles_application(dockerfile, instruction, environment):
         sides.runtime.append(piece)
     else:
         raise CannotSplit(

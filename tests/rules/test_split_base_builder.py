@@ -12,6 +12,7 @@ from phasewise.model.census import Census, Layer
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase, Provenance, Risk
 from phasewise.model.repo import RepoView, Target
+from phasewise.rules.drop_compileall import DropCompileall
 from phasewise.rules.split_base_builder import SplitBaseBuilder
 
 CASES = sorted(path for path in Path(__file__).with_name("split_base_builder").iterdir() if path.is_dir())
@@ -537,3 +538,36 @@ class TestReport:
 )
 def test_refuses_with_the_reason(text: str, said: str) -> None:
     assert said in reason(view(text))
+
+
+COMPILED = """FROM python:3.12-slim
+RUN apt-get update && apt-get install -y build-essential
+WORKDIR /app
+COPY . .
+RUN python -m compileall -q {folder}
+RUN pip install -r requirements.txt
+CMD ["python", "main.py"]
+"""
+
+
+@pytest.mark.parametrize("folder", ["/app", "."])
+def test_bytecode_of_the_application_alone_goes_to_the_service(folder: str) -> None:
+    builder, service = after(view(COMPILED.format(folder=folder))).split("AS runtime")
+    assert "compileall" not in builder
+    assert service.index("COPY . .") < service.index(f"compileall -q {folder}")
+
+
+@pytest.mark.parametrize("folder", ["/", "/usr/local/lib", "$WHERE"])
+def test_bytecode_of_what_is_installed_has_no_certain_side(folder: str) -> None:
+    assert "not certain: python -m compileall" in reason(view(COMPILED.format(folder=folder)))
+
+
+def test_the_split_comes_after_the_choice_to_compile_the_application_only() -> None:
+    text = COMPILED.replace("RUN python -m compileall -q {folder}\n", "").replace(
+        "requirements.txt\nCMD", "requirements.txt && python -m compileall -q .\nCMD"
+    )
+    seen = view(text)
+    chosen = DropCompileall().propose(seen, {"bytecode": frozenset({"application"})})
+    assert isinstance(chosen, Phase)
+    service = after(seen.with_edits(chosen.edits)).split("AS runtime")[1]
+    assert "compileall -q /app" in service
