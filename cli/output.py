@@ -266,6 +266,9 @@ def print_status(status: Status) -> None:
             _out(f"      {row.start_up.sentence}")
         for result in row.broken:
             _out(f"      {result.explanation or result.title}")
+    for declined in status.declined:
+        if declined.wrong:
+            _out(f"  to be mended  {declined.id}: {declined.reason}")
     if now and now.image_bytes is not None and now is not start:
         _out(f"now {status.head[:12]}  {size(now.image_bytes)} measured")
     for line in outlook.sentences(status.floor, status.budget_bytes):

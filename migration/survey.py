@@ -303,7 +303,7 @@ class Survey:
     def _not_applied(self, declined: Sequence[Declined], applied: Sequence[Applied]) -> tuple[Declined, ...]:
         """What was declined, without the rules whose phase is applied: that it finds no more is no news."""
         done = {rule.id for entry in applied if (rule := rule_of(entry.id, self.rules))}
-        return tuple(one for one in declined if one.id not in done)
+        return tuple(one for one in declined if one.wrong or one.id not in done)
 
     def _rolled_back(self, applied: Sequence[Applied]) -> frozenset[str]:
         return frozenset(ledger.rolled_back(self.repository, self.target)) - {entry.id for entry in applied}

@@ -203,6 +203,8 @@ class Declined:
     id: str
     reason: str
     evidence: tuple[Evidence, ...] = ()
+    wrong: bool = False
+    """What the rule is about is there, and no longer as it should be: worth telling where it is applied too."""
 
 
 @dataclass(frozen=True, slots=True)

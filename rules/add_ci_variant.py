@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phasewise.model.ci import variant as ci_variant
+from phasewise.model.ci.check_requirements_ci import fingerprint
 from phasewise.model.ci.light_dockerfile import NotDerivable, derive
 from phasewise.model.ci.light_requirements import Settings, script_path, script_text
 from phasewise.model.ci.situation import CHOICE, Situation
-from phasewise.model.ci.variant import NoVariant, Redirections
+from phasewise.model.ci.variant import Drifted, NoVariant, Redirections
 from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.requirements import RequirementsError
 from phasewise.model.repo import BuildReference, Purpose, RepoView
@@ -101,6 +102,7 @@ class AddCiVariant(Rule):
 #   left out: torch
 #   modules left out: torch
 #   starts at: app/main.py
+#   dockerfile: Dockerfile.ci Dockerfile ceeea04522ac6074
 fastapi==0.121.2
 uvicorn[standard]==0.38.0
 """,
@@ -146,6 +148,7 @@ CMD ["uvicorn", "app.main:app"]
 #   left out: torch
 #   modules left out: torch
 #   starts at: app/main.py
+#   dockerfile: Dockerfile.ci Dockerfile 933dc02b6dd3fed6
 fastapi==0.121.2
 pillow==12.0.0
 """,
@@ -202,6 +205,8 @@ pillow==12.0.0
         """A phase with the new Dockerfile, the list, its check, and the workflows that use them."""
         try:
             return self._phase(Situation.of(view), picks.get(CHOICE, frozenset()))
+        except Drifted as reason:
+            return replace(self.declined(str(reason)), wrong=True)
         except (NoVariant, NotDerivable, RequirementsError) as reason:
             return self.declined(str(reason))
 
@@ -211,13 +216,14 @@ pillow==12.0.0
         dropped = requirements.dropped(picked)
         script = script_path(view.paths)
         modules = here.modules(picked)
-        wanted = Settings("", (), modules, here.starts)
+        origin, variant = view.target.dockerfile, ci_variant.variant_path(view.target.dockerfile)
+        made_from = (variant, origin, fingerprint(view.files[origin]))
+        wanted = Settings("", (), modules, here.starts, made_from)
         lists = ci_variant.new_lists(view, here.production, script, wanted, dropped)
         if not lists:
             raise NoVariant(
                 f"the Dockerfile itself names {', '.join(dropped)}: a list of its own can be checked"
             )
-        variant = ci_variant.variant_path(view.target.dockerfile)
         derived = derive(view, {key: path for key, (path, _) in lists.items()}, dropped, modules)
         paths = [path for path, _ in lists.values()]
         names = " and ".join(posixpath.basename(path) for path in paths)
@@ -262,8 +268,9 @@ def _why(here: Situation, picked: frozenset[str], files: _Files, builds: Redirec
     paragraphs = [
         f"{_places(builds.done)} the image that is deployed, only to test or scan it. {_heavy(here, picked)}",
         f"{files.variant} is {dockerfile} with {' and '.join(files.lists)}, generated from production's list with"
-        f" its pins. {files.script} generates it again (--write), and fails when it drifts from production or"
-        " when the application comes to import what is left out.",
+        f" its pins. {files.script} generates it again (--write), and fails when it drifts from production, when"
+        f" {dockerfile} changes and {files.variant} does not, or when the application comes to import what is left"
+        " out.",
         f"The check runs in {builds.step.path}, before the build on line {builds.step.line}."
         if builds.step
         else f"No workflow could take the check: run `{run}` before building.",

@@ -35,6 +35,9 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
         return text.own(
             (broken, "bold $text-error"), " is broken: ", ("u", "bold $text-accent"), " takes it back."
         )
+    wrong = next((one for one in status.declined if one.wrong), None)
+    if wrong:
+        return text.own((wrong.id, "bold $text-warning"), f": {text.one_line(wrong.reason)}")
     current = phases.current(status.rows)
     if current:
         return text.own(

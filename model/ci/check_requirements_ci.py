@@ -4,14 +4,17 @@
     python3 ci/check_requirements_ci.py --write requirements-ci.txt    makes it anew
 
 It also fails when the application or its tests import something that was left out, unless the import is
-inside a function, under an `if`, or in a `try` that catches ImportError. The settings are the first
-comments of the requirements file; every path is relative to the repository's root, one folder above this.
+inside a function, under an `if`, or in a `try` that catches ImportError; and when production's Dockerfile has
+changed since the one for CI was made from it: make the same change there, then --write takes note of it.
+The settings are the first comments of the requirements file; every path is relative to the repository's
+root, one folder above this.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import posixpath
 import re
 import sys
@@ -35,6 +38,13 @@ def settings(text: str) -> dict[str, list[str]]:
 def normal(name: str) -> str:
     """The name of a package as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def fingerprint(text: str) -> str:
+    """What tells a Dockerfile from a later one; comments and blank lines do not count."""
+    lines = (line.strip() for line in text.lstrip("\ufeff").splitlines())
+    kept = "\n".join(line for line in lines if line and not line.startswith("#"))
+    return hashlib.sha256(kept.encode()).hexdigest()[:16]
 
 
 def package(line: str) -> str:
@@ -193,6 +203,9 @@ def complaints(path: str, read: Read, paths: Collection[str]) -> Iterator[str]:
             difflib.unified_diff(text.split("\n"), wanted.split("\n"), path, "production", lineterm="", n=0)
         )
         yield f"{path} has drifted from {' '.join(chosen['production'])}: run this again with --write"
+    variant, origin, known = chosen.get("dockerfile") or ("", "", "")
+    if origin and fingerprint(read(origin)) != known:
+        yield f"{origin} has changed since {variant} was made from it: change {variant} alike, then --write"
     gone = set(chosen.get("modules left out", []))
     for file, line, module in dict.fromkeys(imports(chosen.get("starts at", []), paths, read)):
         if module.partition(".")[0] in gone:
@@ -211,7 +224,12 @@ def main(arguments: list[str]) -> int:
     wrong: list[str] = []
     for path in (argument for argument in arguments if argument != "--write"):
         if "--write" in arguments:
-            (root / path).write_text(generate(path, read(path), read), encoding="utf-8")
+            noted = re.sub(
+                r"(?m)^(#   dockerfile: \S+ (\S+)) .*",
+                lambda m: f"{m[1]} {fingerprint(read(m[2]))}",
+                read(path),
+            )
+            (root / path).write_text(generate(path, noted, read), encoding="utf-8")
         wrong += complaints(path, read, paths)
     print("\n".join(wrong) or "the CI requirements follow production")
     return 1 if wrong else 0

@@ -26,6 +26,8 @@ class Settings:
     modules: tuple[str, ...] = ()
     """What the application must not import at its start."""
     starts: tuple[str, ...] = ()
+    dockerfile: tuple[str, ...] = ()
+    """The Dockerfile for CI, the one it was made from, and that one's fingerprint."""
 
 
 def script_path(paths: Collection[str]) -> str:
@@ -61,6 +63,7 @@ def list_text(
         *_setting("left out", settings.left_out),
         *_setting("modules left out", settings.modules),
         *_setting("starts at", settings.starts),
+        *([f"#   dockerfile: {' '.join(settings.dockerfile)}"] if settings.dockerfile else []),
     ]
     open_ones = [f"{pin}  # production: {requirement.text}" for requirement, pin in pins]
     return generate(path, "".join(f"{line}\n" for line in (*header, *open_ones)), read)

@@ -46,7 +46,8 @@ class Situation:
         variant = ci_variant.variant_path(dockerfile)
         if variant in view.paths:
             drifted = ci_variant.drift(view, variant, production, always)
-            raise NoVariant("; ".join((f"{variant} exists already", *drifted)))
+            kind = ci_variant.Drifted if drifted else NoVariant
+            raise kind("; ".join((f"{variant} exists already", *drifted)))
         if not consumers:
             others = ", ".join(f"{each.path}:{each.line} ({each.purpose.value})" for each in builds)
             reason = "no workflow or compose service builds it for tests or scans"

@@ -28,6 +28,10 @@ class NoVariant(ValueError):
     """There can be no CI variant here; the message says why."""
 
 
+class Drifted(NoVariant):
+    """There is one, and it is no longer what production is without its heavy packages."""
+
+
 @dataclass(frozen=True)
 class Production:
     """What the image of the target installs."""
@@ -101,7 +105,7 @@ def new_lists(
     affected = [key for key, lines in production.lists.items() if any(each.name in dropped for each in lines)]
     for key in sorted(affected, key=lambda each: each not in production.own):
         path = list_path(key)
-        if " " in "".join((path, key, *wanted.starts)):
+        if " " in "".join((path, key, *wanted.starts, *wanted.dockerfile)):
             raise NoVariant("a path with a blank in it cannot be written into the settings of the check")
         if path in (other for other, _ in found.values()):
             path = list_path(
@@ -110,7 +114,7 @@ def new_lists(
         lines = production.lists[key]
         left_out = tuple(dict.fromkeys(each.name for each in lines if each.name in dropped))
         mine = replace(wanted, production=key, left_out=left_out)
-        mine = mine if not found else replace(mine, modules=(), starts=())
+        mine = mine if not found else replace(mine, modules=(), starts=(), dockerfile=())
         text = list_text(path, script, mine, _pins(view, key, lines, dropped), view.files.__getitem__)
         if view.files.get(path, text) != text:
             raise NoVariant(f"{path} exists already and is not what would be generated")

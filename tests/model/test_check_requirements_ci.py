@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from phasewise.model.ci.check_requirements_ci import fingerprint
 from phasewise.model.ci.light_requirements import Settings, list_path, list_text, script_path, script_text
 from phasewise.model.python.requirements import listed
 
@@ -216,3 +217,22 @@ def test_long_settings_are_wrapped_and_read_back() -> None:
     text = list_text("r-ci.txt", "ci/x.py", Settings("r.txt", names), (), files.__getitem__)
     assert max(map(len, text.split("\n"))) <= 110
     assert text.split("\n")[-2:] == ["kept==1", ""]
+
+
+def test_a_changed_dockerfile_of_production_is_seen_until_it_is_noted(root: Path) -> None:
+    (root / "Dockerfile").write_text("FROM a\nRUN b\n")
+    text = (root / LIST).read_text()
+    digest = fingerprint("FROM a\nRUN b")
+    made_from = f"#   dockerfile: Dockerfile.ci Dockerfile {digest}"
+    (root / LIST).write_text(text.replace("#   left out", f"{made_from}\n#   left out"))
+    assert run(root).returncode == 0, run(root).stdout
+    (root / "Dockerfile").write_text("# why\nFROM a\n\nRUN b\n")
+    assert run(root).returncode == 0
+    (root / "Dockerfile").write_text("FROM a\nRUN c\n")
+    red = run(root)
+    assert red.returncode == 1
+    assert red.stdout == (
+        "Dockerfile has changed since Dockerfile.ci was made from it: change Dockerfile.ci alike, then --write\n"
+    )
+    assert run(root, "--write", LIST).returncode == 0
+    assert run(root).returncode == 0
