@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from phasewise.migration import scratch
 from phasewise.migration.events import BuildFinished, Cancel, Event
 from phasewise.migration.failure import judge
 from phasewise.migration.process import Running
@@ -73,8 +73,8 @@ def run(build: Build, builder: str, cancel: Cancel) -> Iterator[Event]:
     """
     started = time.monotonic()
     decoder = ProgressDecoder()
-    with tempfile.TemporaryDirectory(prefix="phasewise-build-") as directory:
-        id_file = Path(directory) / "id"
+    with scratch.folder("build") as directory:
+        id_file = directory / "id"
         with Running(argument_list(build, builder, id_file), environment=_ENVIRONMENT) as program:
             for chunk in program.output(cancel):
                 yield from decoder.feed(chunk)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from phasewise.migration import probe
+from phasewise.migration import probe, scratch
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import BuildFinished, Cancel
 from phasewise.migration.images import Engine, ImageInfo
@@ -124,8 +122,8 @@ def _from_outside(engine: Engine, info: ImageInfo, cancel: Cancel) -> Any:
 
 
 def _walk_in_build(engine: Engine, python: str, image: str, cancel: Cancel) -> Any:
-    with tempfile.TemporaryDirectory(prefix="phasewise-census-") as directory:
-        context, result = Path(directory) / "context", Path(directory) / "result"
+    with scratch.folder("census") as directory:
+        context, result = directory / "context", directory / "result"
         context.mkdir()
         (context / "probe.py").write_text(probe.bundle(*_MODULES), encoding="utf-8")
         (context / "Dockerfile").write_text(

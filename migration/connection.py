@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import docker
 import docker.errors
 import docker.tls
 import docker.utils
+import requests.exceptions
+import urllib3.exceptions
 
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.process import capture
@@ -61,7 +64,11 @@ def connect(builder: str | None = None) -> Connection:
     version = api.version()
     api.timeout = _REQUEST_SECONDS
     return Connection(
-        api, builder or str(context["Name"]), host, _numbers(str(version.get("Version", ""))), buildx
+        _Answering(api, host),
+        builder or str(context["Name"]),
+        host,
+        _numbers(str(version.get("Version", ""))),
+        buildx,
     )
 
 
@@ -127,6 +134,33 @@ def _hint(host: str) -> str:
     if host.startswith("ssh://"):
         return "engines over ssh need the paramiko package: pip install 'docker[ssh]'"
     return "start Docker, or set DOCKER_HOST or `docker context use`"
+
+
+class _Answering:
+    """The SDK's client; when the engine goes away in the middle, that is said in our words."""
+
+    def __init__(self, api: Any, host: str) -> None:
+        self._api, self._host = api, host
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._api, name)
+        return self._told(found) if callable(found) else found
+
+    def _told(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*positional: Any, **named: Any) -> Any:
+            try:
+                return method(*positional, **named)
+            except (
+                requests.exceptions.RequestException,
+                urllib3.exceptions.HTTPError,
+                ConnectionError,
+            ) as error:
+                raise NoEngine(
+                    f"the engine at {self._host} does not answer any more: {_why(error)}",
+                    "what is committed stays; start Docker again, then go on",
+                ) from error
+
+        return call
 
 
 _REASONS = (

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import docker.errors
+import urllib3.exceptions
 
+from phasewise.migration import owner
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel
 
 RUN_LABEL = "phasewise.run"
 _HOST_LABEL = "phasewise.host"
 _PROCESS_LABEL = "phasewise.process"
-"""`pid@start`: a pid alone may belong to another program by the time somebody looks."""
+"""As `owner.this_process` names it."""
 
 _POLL_SECONDS = 0.05
 OUTPUT_BYTES = 4_000_000
@@ -80,7 +79,7 @@ class _Output:
                 for kept, chunk in zip((self.stdout, self.stderr), pair, strict=True):
                     if chunk:
                         kept += chunk[: OUTPUT_BYTES - len(kept)]
-        except (OSError, docker.errors.DockerException):
+        except (OSError, docker.errors.DockerException, urllib3.exceptions.HTTPError):
             pass
         finally:
             self.ended.set()
@@ -202,7 +201,7 @@ class Containers:
         removed = []
         for container in self._api.containers(all=True, filters={"label": RUN_LABEL}):
             labels = container.get("Labels") or {}
-            if labels.get(_HOST_LABEL) == _host() and not _is_alive(labels.get(_PROCESS_LABEL, "")):
+            if labels.get(_HOST_LABEL) == owner.host() and not owner.is_alive(labels.get(_PROCESS_LABEL, "")):
                 self._remove(container["Id"])
                 removed.append(container["Id"])
         return tuple(removed)
@@ -229,7 +228,11 @@ class Containers:
             created = self._api.create_container(
                 image,
                 host_config=host,
-                labels={RUN_LABEL: uuid.uuid4().hex, _HOST_LABEL: _host(), _PROCESS_LABEL: _this_process()},
+                labels={
+                    RUN_LABEL: uuid.uuid4().hex,
+                    _HOST_LABEL: owner.host(),
+                    _PROCESS_LABEL: owner.this_process(),
+                },
                 stop_signal="SIGKILL",
                 **settings,
             )
@@ -335,38 +338,3 @@ def _pace(check: Mapping[str, Any]) -> _Pace:
 
 def _refused(error: docker.errors.APIError) -> PhasewiseError:
     return PhasewiseError(f"the engine refused: {error.explanation or error}")
-
-
-def _host() -> str:
-    return socket.gethostname()
-
-
-def _this_process() -> str:
-    return f"{os.getpid()}@{_start_of(os.getpid())}"
-
-
-def _start_of(pid: int) -> str:
-    """When the process began, in clock ticks since boot, where /proc tells; empty elsewhere."""
-    try:
-        # The program's name stands in parentheses and may hold anything; 20 fields later comes the start.
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
-    except (OSError, IndexError):
-        return ""
-
-
-def _is_alive(process: str) -> bool:
-    pid, _, start = process.partition("@")
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _start_of(int(pid)) == start

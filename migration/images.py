@@ -12,7 +12,7 @@ import docker.errors
 from phasewise.migration import buildx
 from phasewise.migration.connection import Connection, connect
 from phasewise.migration.containers import Containers, HealthResult, RunResult
-from phasewise.migration.errors import PhasewiseError
+from phasewise.migration.errors import NoEngine, PhasewiseError
 from phasewise.migration.events import Cancel, Event
 from phasewise.model.census import Layer
 
@@ -67,6 +67,13 @@ class Engine:
     def identity(self) -> str:
         """For the record of a measurement: `docker 26.1.5, buildx 0.13.1, local`."""
         return ", ".join(self._parts)
+
+    def answers(self) -> bool:
+        """Whether it is still there."""
+        try:
+            return bool(self._api.ping())
+        except (NoEngine, docker.errors.APIError):
+            return False
 
     @property
     def is_local(self) -> bool:

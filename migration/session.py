@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasewise.migration import image_names, rolling_back, scan
+from phasewise.migration import image_names, rolling_back, scan, scratch
 from phasewise.migration.choices import Choices
 from phasewise.migration.errors import Usage
 from phasewise.migration.events import Cancel, Event
@@ -62,6 +62,7 @@ class Session:
             Usage: there is no repository, no Dockerfile, or not the one that is asked for.
         """
         repository = Repository.open(path)
+        scratch.sweep()
         recovered = repository.recover()
         targets = scan.scan(repository, repository.head())
         if not targets:
@@ -195,7 +196,9 @@ class Session:
         """
         from phasewise.migration.images import find_engine
 
-        return find_engine(self._builder)
+        engine = find_engine(self._builder)
+        engine.sweep()
+        return engine
 
     def use_builder(self, name: str | None) -> None:
         """Builds with that buildx builder from now on; None is the current one."""
@@ -203,7 +206,10 @@ class Session:
         self.__dict__.pop("engine", None)
 
     def engine_label(self) -> str:
-        """`docker 26.1.5 · buildx 0.13.1 · local`; raises NoEngine."""
+        """`docker 26.1.5 · buildx 0.13.1 · local`, asked for anew; raises NoEngine."""
+        known: Engine | None = self.__dict__.get("engine")
+        if known is not None and not known.answers():
+            del self.__dict__["engine"]
         return self.engine.label
 
     def clean(self) -> tuple[str, ...]:

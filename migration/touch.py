@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from docker.utils.build import PatternMatcher
 
+from phasewise.migration import scratch
 from phasewise.model.dockerfile import Dockerfile, DockerfileError
 from phasewise.model.repo import Target, normalise
 
@@ -44,8 +44,8 @@ def copied(checkout: Path) -> Iterator[Path]:
 
     Only `touch` may change files of the copy, because a shared file is the original.
     """
-    with tempfile.TemporaryDirectory(prefix="phasewise-context-") as directory:
-        copy = Path(directory) / "context"
+    with scratch.folder("context") as directory:
+        copy = directory / "context"
         shutil.copytree(checkout, copy, symlinks=True, copy_function=_link_or_copy)
         yield copy
 

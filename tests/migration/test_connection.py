@@ -1,6 +1,8 @@
 """Finding the engine: every way in which there is none has its sentence and its hint."""
 
 import json
+import socketserver
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,3 +97,33 @@ def test_the_label_says_where_the_engine_is(host: str, place: str) -> None:
     assert engine.label == f"docker 26.1.5 · buildx 0.13.1 · {place}"
     assert engine.identity == f"docker 26.1.5, buildx 0.13.1, {place}"
     assert engine.is_local is (place == "local")
+
+
+def test_an_engine_that_goes_away_says_so(docker: Path, tmp_path: Path) -> None:
+    """It tells its version and then closes every connection, as one does whose process is killed."""
+    place = f"{tmp_path}/nowhere.sock"
+    answer = json.dumps({"ApiVersion": "1.44", "Version": "26.1.5"})
+
+    class Dying(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while request := self.rfile.readline():
+                while self.rfile.readline().strip():
+                    pass
+                if b"/version" not in request:
+                    return
+                self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n{answer}".encode())
+
+    class Server(socketserver.ThreadingUnixStreamServer):
+        daemon_threads, block_on_close = True, False
+
+    with Server(place, Dying) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = connect()
+        engine = Engine(connection)
+        with pytest.raises(NoEngine) as caught:
+            engine.run("image", ["true"])
+        assert caught.value.message.startswith(f"the engine at unix://{place} does not answer any more: ")
+        assert "Traceback" not in caught.value.message
+        assert "(" not in caught.value.message
+        assert not engine.answers()
+        server.shutdown()
