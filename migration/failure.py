@@ -12,6 +12,13 @@ from phasewise.model.measurement import Outcome
 SHOWN_LINES = 20
 """How many of the failing step's last lines the message holds."""
 
+_ENGINE_LOST = re.compile(
+    r"cannot connect to the docker daemon|rpc error: code = unavailable|failed to receive status"
+    r"|error reading from server: EOF|transport is closing|docker\.sock: connect",
+    re.IGNORECASE,
+)
+"""What buildx says when the engine goes away; in a step's own output it means another engine."""
+
 _CIRCUMSTANCES: tuple[tuple[str, str], ...] = (
     (r"no space left on device|disk quota exceeded|ENOSPC", "the disk is full"),
     (
@@ -58,7 +65,8 @@ def judge(failure: Failure | None, text: Sequence[str]) -> Verdict:
     """
     said = "\n".join([failure.error, *failure.lines]) if failure else "\n".join(text)
     message = _of_step(failure) if failure else _of_buildx(text)
-    circumstance = _circumstance(said)
+    lost = _ENGINE_LOST.search(failure.error if failure else said)
+    circumstance = "the engine does not answer any more" if lost else _circumstance(said)
     if circumstance is None:
         return Verdict(Outcome.FAILED, message)
     sentence = f"{circumstance}, which says nothing about the Dockerfile; try again."

@@ -65,6 +65,8 @@ class Jobs:
             yield from self._try(commit, cancel)
         except Cancelled:
             yield Finished(False, f"stopped: {phase} is committed, {self._left_undone(commit)}")
+        except NoEngine as lost:
+            yield Finished(False, f"{phase} is committed, {self._left_undone(commit)}: {lost.message}")
 
     def measure(
         self, revision: str, scenarios: Sequence[Scenario], repeat: int, compare: bool, cancel: Cancel

@@ -18,7 +18,7 @@ from phasewise.migration.checks.objects import check_objects
 from phasewise.migration.checks.python import check_imports, check_metadata, check_scripts
 from phasewise.migration.checks.start import check_start
 from phasewise.migration.checks.subject import Baseline, Subject, result
-from phasewise.migration.errors import Cancelled, PhasewiseError
+from phasewise.migration.errors import Cancelled, NoEngine, PhasewiseError
 from phasewise.migration.events import Cancel, CheckFinished, Event, Narration, Verified
 from phasewise.migration.images import Engine
 from phasewise.migration.probes.commands import programs
@@ -149,7 +149,7 @@ def _ask(
     except probe.NoPython:
         # Nothing to check in an image without Python; where the baseline had one, its checks are missed.
         return None, ()
-    except Cancelled:
+    except (Cancelled, NoEngine):
         raise
     except PhasewiseError as error:
         return None, (

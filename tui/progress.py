@@ -82,7 +82,9 @@ class Progress:
             case events.BuildFinished(outcome, seconds, _, error):
                 good = outcome == "built"
                 self._say("good" if good else "bad", f"{outcome.value} in {seconds:.1f} s")
-                for line in error.splitlines():
+                failed = any(step.state is StepState.FAILED for step in self.steps.values())
+                for line in [] if failed else error.splitlines():
+                    # A step that failed has said all of it already.
                     self.log.append(Entry("bad", line))
             case events.CheckFinished(result):
                 self.checks += 1

@@ -66,3 +66,19 @@ def test_buildx_speaks_when_no_step_failed() -> None:
     assert judge(None, said).message == "\n".join(said)
     assert judge(None, ()).message
     assert judge(None, ("ERROR: dial tcp: lookup x: no such host",)).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
+        "ERROR: Cannot connect to the Docker daemon at unix:///run/x.sock. Is the docker daemon running?",
+    ],
+)
+def test_an_engine_that_goes_away_says_nothing_about_the_dockerfile(said: str) -> None:
+    for failure in (None, Failure("[1/2] RUN x", said.removeprefix("ERROR: "), ())):
+        verdict = judge(failure, (said,))
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert verdict.message.startswith("The engine does not answer any more, ")
+    own = judge(Failure("[1/2] RUN docker ps", EXIT, (said,)), ())
+    assert own.outcome is Outcome.FAILED

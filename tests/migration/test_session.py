@@ -632,6 +632,29 @@ class TestStopping:
         )
 
 
+class TestLosingTheEngine:
+    def test_after_the_commit_says_what_is_left_to_do(
+        self, sandbox: Sandbox, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = opened(sandbox, engine)
+        expect_prepare(engine, BEFORE)
+        engine.expect_build(*step("RUN a"), image=AFTER)
+
+        def gone(*_: object, **__: object) -> None:
+            raise NoEngine("the engine at x does not answer any more", "start Docker again")
+
+        events = []
+        for event in session.apply(PHASE):
+            events.append(event)
+            if isinstance(event, Committed):
+                monkeypatch.setattr(engine, "run", gone)
+        assert last(events) == Finished(
+            False,
+            f"{PHASE} is committed, not checked; verify does that: the engine at x does not answer any more",
+        )
+        assert state_of(session) is State.APPLIED
+
+
 class TestAnotherDockerfile:
     """A phase may add a Dockerfile; it is built and measured with the phase."""
 

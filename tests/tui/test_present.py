@@ -337,3 +337,22 @@ def test_why_names_the_other_targets(cells: int) -> None:
     )
     said = " ".join(plain(why.lines(shared, cells)).split())
     assert "Affects also api/Dockerfile ▸ production, worker/Dockerfile" in said
+
+
+def test_what_a_failing_step_said_stands_there_once() -> None:
+    progress = Progress("building", "", 0.0)
+    for event in (
+        events.StepStarted("k", "RUN x"),
+        events.LogLine("k", "boom"),
+        events.StepFinished("k", "RUN x", 1.0, False, "exit code: 1"),
+        events.BuildFinished(Outcome.FAILED, 1.0, error="RUN x\nboom\nexit code: 1"),
+    ):
+        progress.take(event, 0.0)
+    said = [entry.text for entry in progress.log]
+    assert said == ["RUN x", "boom", "exit code: 1", "failed in 1.0 s"]
+
+
+def test_what_no_step_said_stands_there() -> None:
+    progress = Progress("building", "", 0.0)
+    progress.take(events.BuildFinished(Outcome.FAILED, 1.0, error="no such file"), 0.0)
+    assert [entry.text for entry in progress.log][-1] == "no such file"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
-from phasewise.migration.errors import PhasewiseError
+from phasewise.migration.errors import NoEngine, PhasewiseError
 from phasewise.migration.events import Committed
 from phasewise.model.status import State
 from phasewise.tui.jobs import BASELINE, JobEnded, Start, StatusRead, Waiting
@@ -89,6 +89,9 @@ class JobControl(Base):
     def _show_failure(self, message: JobEnded) -> None:
         """Says what went wrong; a phase that failed is shown with what broke."""
         progress, error = message.progress, message.error
+        if isinstance(error, NoEngine):
+            # f5 looks for it again.
+            self.missing, self.engine = error, False
         if isinstance(error, PhasewiseError):
             self.say(f"{error.message}\n{error.hint}".strip(), "error")
         else:
