@@ -36,6 +36,10 @@ def lines(cells: int) -> list[Content]:
             (" −56 %", "bold $text-success"),
             "        another image, built and measured here, against this one",
         ),
+        text.own("  plan ▒▒▒ ", ("5.50 GB", "italic dim"), "    what the plan leaves, predicted"),
+        text.own(
+            "  floor ▒▒ ", ("5.49 GB", "italic dim"), "    what no phase removes, predicted; i names it"
+        ),
         text.own(
             "  ",
             ("0 B", "bold"),
