@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from phasewise.migration.ledger import Applied
-from phasewise.migration.planning import Wishes, rule_of
+from phasewise.migration.planning import Wishes, left_out, rule_of
 from phasewise.model.measurement import Delta, Measurement, Outcome, Scenario, Verification
 from phasewise.model.phase import Phase, Plan, Risk
 from phasewise.model.start_up import StartUp
@@ -117,7 +117,7 @@ def proposed_rows(plan: Plan, wishes: Wishes, rolled_back: frozenset[str]) -> li
             state=_proposed_state(phase, wishes, rolled_back),
             phase=phase,
             unticked=wishes.unticked.get(phase.id, frozenset()),
-            left_out=wishes.left_out.get(phase.id, {}),
+            left_out={path: hunks for path, hunks in left_out(phase, wishes).items() if hunks},
         )
         for phase in plan.phases
     ]

@@ -167,12 +167,15 @@ class Survey:
         if census is None:
             return None
         now = self.record(self.repository.head()).newest
+        wishes, plan = self._wishes(applied), self._plan(applied)
+        # What a part of a phase saves is not known: the plan counts none of it, the floor all.
+        partly = {p.id for p in plan.phases if self.target.dockerfile in left_out(p, wishes)}
         return floor(
             census,
             now.image_bytes if now else None,
             [phase for entry in applied if (phase := self.phase_of(entry))],
-            self._plan(applied).phases,
-            self._wishes(applied).skipped,
+            plan.phases,
+            wishes.skipped | partly,
             self._measured_stage(),
         )
 

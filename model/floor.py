@@ -50,7 +50,7 @@ class Floor:
     image_bytes: int
     """What is left once every phase is applied that does not ask first."""
     planned_bytes: int
-    """What is left once the plan is applied as it stands: without what is skipped."""
+    """What is left once the plan is applied as it stands: without what is skipped or left out in part."""
     now_bytes: int | None = None
     """The image as it is, measured; None where this commit was not."""
     base_bytes: int | None = None

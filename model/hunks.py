@@ -33,9 +33,9 @@ class Hunk:
 
     @property
     def first(self) -> str:
-        """Its first line as a diff has it, `-RUN python -m compileall .`."""
+        """Its first line that is not blank, as a diff has it, `-RUN python -m compileall .`."""
         lines = [f"-{line}" for line in self.removed] + [f"+{line}" for line in self.added]
-        return lines[0].rstrip("\r\n")
+        return next((line for line in lines if line[1:].strip()), lines[0]).rstrip("\r\n")
 
 
 @lru_cache(maxsize=256)

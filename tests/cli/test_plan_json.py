@@ -222,3 +222,14 @@ def test_the_declared_budget_is_the_goal(sandbox: Sandbox, phasewise: Phasewise)
     assert target["goal"]["reachable"]
     sandbox.commit("broken", **{"phasewise.toml": "size_budget_bytes = 3"})
     assert phasewise("plan", sandbox.root, "--json").json["targets"][0]["goal"] is None
+
+
+def test_a_phase_without_some_of_its_hunks_promises_nothing(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    twice = (
+        "FROM python:3.12\nRUN python -m compileall -b /srv\nENV A=1\nRUN python -m compileall -b /srv/app\n"
+    )
+    sandbox.commit("bytecode", Dockerfile=twice)
+    record_census(sandbox)
+    phasewise("apply", "strip_symbols", "-C", sandbox.root, "--without", "drop_compileall:Dockerfile:1")
+    floor = phasewise("plan", sandbox.root, "--json").json["targets"][0]["floor"]
+    assert (floor["planned_bytes"], floor["image_bytes"]) == (1000, 700)

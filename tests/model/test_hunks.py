@@ -26,6 +26,11 @@ def test_a_hunk_is_a_run_of_changed_lines() -> None:
     assert numbered(EDIT, "4") is None
 
 
+def test_a_blank_line_says_nothing() -> None:
+    (hunk,) = hunks(FileEdit("f", "a\n", "a\n\nb\n"))
+    assert hunk.first == "+b"
+
+
 def test_ids_come_from_the_content_and_not_from_the_place() -> None:
     moved = FileEdit("Dockerfile", "# new\n\n" + BEFORE, "# new\n\n" + AFTER)
     assert [hunk.id for hunk in hunks(moved)] == [hunk.id for hunk in hunks(EDIT)]

@@ -327,6 +327,12 @@ def test_hunks_have_boxes_and_nothing_gets_wider(draw: Any, cells: int) -> None:
     assert not any("☑" in line.plain for line in whole), "a single hunk goes with its file"
 
 
+def test_a_figure_for_the_whole_phase_is_not_promised_for_a_part() -> None:
+    row = replace(story.START.rows[1], left_out={"backend/Dockerfile": frozenset({"0123456789"})})
+    assert phases.effect(row).plain == "part of −410 MB"
+    assert "−410 MB predicted for all of it; hunks are left out" in plain(effect.lines(story.START, row, 76))
+
+
 @pytest.mark.parametrize("cells", [40, 76])
 def test_why_names_the_other_targets(cells: int) -> None:
     row = story.START.rows[0]

@@ -196,7 +196,12 @@ def _expected(status: Status, row: Row, cells: int) -> list[Content]:
         result.append(
             text.own(
                 (units.size_change(predicted.image_bytes), "italic"),
-                (" predicted, not measured", "italic dim"),
+                (
+                    " predicted for all of it; hunks are left out"
+                    if row.left_out
+                    else " predicted, not measured",
+                    "italic dim",
+                ),
             )
         )
         result += text.wrapped(text.plain(predicted.because, "dim"), cells)

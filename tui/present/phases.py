@@ -78,7 +78,8 @@ def effect(row: Row) -> Content:
     predicted = row.phase.predicted.image_bytes if row.phase and row.state not in APPLIED else None
     if predicted is None:
         return Content("")
-    return Content.assemble((f"{units.size_change(predicted)} predicted", "italic dim"))
+    figure = units.size_change(predicted)
+    return Content.assemble((f"part of {figure}" if row.left_out else f"{figure} predicted", "italic dim"))
 
 
 def _measured(row: Row) -> Content:
