@@ -20,10 +20,12 @@ from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.runtime_use import Use, runtime_uses, unversioned_loads
 
+_COMPILE_MODELS = ("cmdstanpy", "pystan", "httpstan", "brian2")
 _CALLED_BY_PACKAGES = {
-    "gcc": ("vllm", "deepspeed", "triton", "torchdynamo", "cppimport"),
-    "g++": ("pytensor", "pymc", "theano", "aesara", "theano-pymc"),
-    "git": ("gitpython", "dvc", "pre-commit"),
+    "gcc": ("vllm", "deepspeed", "triton", "torchdynamo", "cppimport", "sglang", "unsloth", *_COMPILE_MODELS),
+    "g++": ("pytensor", "pymc", "theano", "aesara", "theano-pymc", *_COMPILE_MODELS),
+    "git": ("gitpython", "dvc", "pre-commit", "dbt-core", "prefect", "copier", "cookiecutter", "nbdime"),
+    "make": ("cmdstanpy",),
 }
 """Python packages that call a command at run time, where the requirements name them."""
 

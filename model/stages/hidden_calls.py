@@ -45,6 +45,8 @@ _CALL_OTHERS = frozenset(
 _READ_IN = re.compile(r"(^|/)(activate|env|os-release|\.?bashrc|\.?profile)$")
 _SCRIPT = re.compile(r"[\w./-]+\.(?:sh|bash)\b")
 _PROGRAMS = re.compile(r"(/[\w.-]+)*/s?bin/[\w.-]+$")
+_WORKPLACES = re.compile(r"\b(jupyter(hub|lab)?|jupyter-\w+|code-server|sshd|ttyd|tmux)\b")
+"""Programs in whose terminals somebody works."""
 _GIT_CALLERS = frozenset(
     {
         "gitpython",
@@ -74,6 +76,8 @@ def reservation(view: RepoView) -> str:
         for instruction in ancestor.instructions:
             if reason := _opaque(view, instruction):
                 return f"line {instruction.line} {reason}"
+    if place := _WORKPLACES.search(start_text(view, stage)):
+        return f"{place[0]} makes it a place to work in"
     for path in sorted(view.paths):
         if path.startswith(".devcontainer/") and "ockerfile" in view.files.get(path, ""):
             return f"{path} makes it a place to work in"
@@ -144,17 +148,22 @@ def _cautious(view: RepoView, wanted: frozenset[str]) -> Iterator[Use]:
 
 
 def _files_in_play(view: RepoView) -> Iterator[str]:
-    """Scripts that RUNs of the lineage name, and any text file that a start command names."""
-    stages = view.dockerfile.lineage(view.stage)
-    runs = "\n".join(
-        i.span.of(view.dockerfile.text) for stage in stages for i in stage.instructions if i.keyword == "RUN"
-    )
-    starts = set(re.findall(r"[\w.+-]+", start_text(view, view.stage)))
-    named = [*named_scripts(view, runs), *named_scripts(view, start_text(view, view.stage))]
-    others = (
-        path for path in sorted(view.files) if path.rpartition("/")[2] in starts and not path.endswith(".py")
-    )
-    yield from dict.fromkeys((*named, *others))
+    """Scripts that RUNs of the lineage name, and text files that a start command or a COPY names."""
+    instructions = [i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions]
+    runs = "\n".join(i.span.of(view.dockerfile.text) for i in instructions if i.keyword == "RUN")
+    started = start_text(view, view.stage)
+    yield from dict.fromkeys((*named_scripts(view, runs), *named_scripts(view, started)))
+    starts = set(re.findall(r"[\w.+-]+", started))
+    copied = {
+        view.context_path(word.value)
+        for i in instructions
+        if i.keyword in ("COPY", "ADD") and not i.flag("from")
+        for word in view.dockerfile.words(i)[:-1]
+    }
+    for path in sorted(view.files):
+        code = path.endswith((".py", ".md", ".lock", ".txt", ".toml", ".csv"))
+        if not code and (path in copied or path.rpartition("/")[2] in starts):
+            yield path
 
 
 def _caller_of_git(census: Census | None) -> str:

@@ -58,6 +58,9 @@ CALLERS = (
     "pexpect",
     "plumbum",
     "invoke",
+    "from sh import",
+    "import sh\n",
+    "bash_command",
 )
 """What names of modules and functions tell that code starts processes."""
 _HINTS = {"git": ("git",), "g++": ("torch", "cpp"), "gcc": ("pyximport", "triton", "ffi")}

@@ -92,6 +92,14 @@ def test_what_the_start_commands_call_stays(packages: str, start: str, left: str
             "all.conf:2 calls it",
         ),
         (
+            "COPY jobs /etc/cron.d/jobs",
+            'CMD ["cron", "-f"]',
+            {"jobs": "0 * * * * root curl http://x\n"},
+            "jobs:1 calls it",
+        ),
+        ("COPY . .", START, {"dag_dot_py": "x = Bash(bash_command=f'curl {y}')\n"}, "dag.py:1 calls it"),
+        ("COPY . .", 'CMD ["/opt/venv/bin/jupyter", "lab"]', {}, "jupyter makes it a place to work in"),
+        (
             "COPY . .",
             START,
             {"app_dot_py": "import subprocess\n\ntool = 'curl'\nsubprocess.run([tool])\n"},
@@ -121,6 +129,12 @@ def test_what_may_call_it_keeps_it(more: str, start: str, files: dict[str, str],
 def test_a_distribution_that_calls_git_keeps_it() -> None:
     assert "git stays" in reason(final("git"), census(distributions=("gitpython",)))
     assert installed(final("git"), census(distributions=("requests",))) == ""
+
+
+def test_a_package_that_compiles_at_run_time_keeps_its_tools() -> None:
+    assert "build-essential stays" in reason(
+        final("build-essential"), requirements_dot_txt="cmdstanpy==1.2\n"
+    )
 
 
 def test_git_for_requirements_at_start() -> None:
