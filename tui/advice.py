@@ -17,9 +17,11 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
     if status.refusal:
         return text.own(("Nothing can be applied: ", "bold $text-warning"), text.one_line(status.refusal))
     if status.unreadable:
+        # The list says what is wrong there.
+        place = text.one_line(status.unreadable.partition(": ")[0])
         return text.own(
-            (text.one_line(status.unreadable), "bold $text-error"),
-            ". Mend the line and commit it, then press ",
+            (place, "bold $text-error"),
+            " cannot be read: mend the line and commit it, then ",
             ("f5", "bold $text-accent"),
             ".",
         )
