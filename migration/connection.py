@@ -150,6 +150,9 @@ class _Answering:
         def call(*positional: Any, **named: Any) -> Any:
             try:
                 return method(*positional, **named)
+            except docker.errors.APIError:
+                # An answer, though requests' errors are its base.
+                raise
             except (
                 requests.exceptions.RequestException,
                 urllib3.exceptions.HTTPError,
@@ -170,6 +173,7 @@ _REASONS = (
     (("NameResolutionError", "gaierror", "Name or service", "getaddrinfo"), "its name cannot be resolved"),
     (("timed out", "Timeout"), f"it does not answer within {_ANSWER_SECONDS} s"),
     (("SSL", "certificate"), "its certificate is not accepted"),
+    (("RemoteDisconnected", "reset by peer", "Broken pipe", "IncompleteRead"), "the connection broke off"),
     (("paramiko",), "it is reached over ssh, and paramiko is missing"),
 )
 """What the messages of the SDK and of what it is built on hold, and the sentence for it."""
