@@ -18,6 +18,7 @@ from phasewise.migration.events import Verified
 from phasewise.migration.images import Engine
 from phasewise.migration.removals import checks_of
 from phasewise.migration.verify import verify
+from phasewise.model.census import Census, Distribution
 from phasewise.model.measurement import Verification
 from phasewise.model.python.torch_builds import CPU_INDEX
 from phasewise.rules.cpu_wheels import CpuWheels
@@ -129,3 +130,26 @@ def test_uv_keeps_it_too(bench: Bench) -> None:
     listed = bench.run(image, "uv", "pip", "list", "--format=freeze").split()
     assert {"torch==2.3.1+cpu", "accelerate==1.2.0"} <= set(listed)
     assert not any(each.startswith("nvidia") for each in listed)
+
+
+def test_a_project_of_uv_must_name_torch_for_its_source_to_count(bench: Bench) -> None:
+    wheel(bench.folder / "indexes" / "cpu", "torch", "2.4.0+cpu", "filelock")
+    dockerfile = f"{FROM}RUN pip install uv\nCOPY pyproject.toml .\nRUN uv sync --no-dev\n"
+    project = '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.12"\n'
+    project += 'dependencies = ["sentence-transformers>=3"]\n'
+    bench.files["pyproject.toml"] = project
+    needs = (Distribution("sentence-transformers", "3.0.1", "/s", 1, requires=("torch",)),)
+    census = Census(1, (), 1, distributions=(*needs, Distribution("torch", "2.4.0", "/s", 1)))
+    phase, _ = bench.migrate(CpuWheels(), dockerfile, census)
+    (edit,) = phase.edits
+    assert edit.after
+
+    def installed(text: str) -> list[str]:
+        (bench.folder / "pyproject.toml").write_text(text.replace(CPU_INDEX, "file:///indexes/cpu"))
+        image = bench.build(placed(dockerfile).replace("PIP_INDEX_URL=file:///indexes/all ", ""))
+        return bench.run(image, "uv", "pip", "list", "--python", "/.venv", "--format=freeze").split()
+
+    assert "torch==2.4.0+cpu" in installed(edit.after)
+    naive = edit.after.replace(', "torch==2.4.0"', "")
+    assert naive != edit.after
+    assert "torch==2.4.0" in installed(naive)
