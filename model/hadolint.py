@@ -18,7 +18,7 @@ _PRAGMA = re.compile(r"#\s*hadolint\s+ignore=(?P<codes>[\w, ]+)")
 
 def pragma(view: RepoView, instruction: Instruction, codes: Sequence[str]) -> Iterator[Edit]:
     """Ignores `codes` on the instruction, beside those that are; nothing where the repository does not lint."""
-    settings = [path for path in view.paths if _LINTING_FILES.search(path)]
+    settings = view.matching(_LINTING_FILES)
     texts = {path: view.files.get(path, "") for path in settings}
     if not any(".hadolint" in path or _LINTS.search(text) for path, text in texts.items()):
         return

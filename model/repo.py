@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -106,6 +107,10 @@ class RepoView:
         """
         return self.dockerfile.stage(self.target.stage)
 
+    def matching(self, pattern: re.Pattern[str]) -> tuple[str, ...]:
+        """The tracked paths in which `pattern` is found, sorted."""
+        return _matching(self.paths, pattern)
+
     def context_path(self, path: str) -> str:
         """The repository path of `path`, which a COPY names relative to the build context."""
         return normalise(f"{self.target.context}/{path.lstrip('/')}")
@@ -159,6 +164,12 @@ class _Overlay(Mapping[str, str]):
 
     def __contains__(self, path: object) -> bool:
         return self.changed[path] is not None if path in self.changed else path in self.base
+
+
+# Rules and targets ask the same of the same thousands of paths.
+@lru_cache(maxsize=1024)
+def _matching(paths: frozenset[str], pattern: re.Pattern[str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in paths if pattern.search(path)))
 
 
 @lru_cache(maxsize=4096)

@@ -139,7 +139,7 @@ class CopyChown(Rule):
 
 def _git_tells_the_version(view: RepoView, handover: Handover) -> bool:
     """Whether an install on the way asks git for the project's version, which refuses somebody else's repository."""
-    asks = any(_ASKS_GIT.search(view.files[path]) for path in sorted(view.files) if _BUILD_FILE.search(path))
+    asks = any(_ASKS_GIT.search(view.files.get(path, "")) for path in view.matching(_BUILD_FILE))
     return asks and any(
         change.flag == "chown" and change.copies[0].span < install.instruction.span < change.instruction.span
         for change in handover.replaced

@@ -16,9 +16,7 @@ def without_mounts(view: RepoView) -> str | None:
     syntax = view.dockerfile.directives.get("syntax", "")
     if _OLD_SYNTAX.search(syntax):
         return f"# syntax={syntax} does not know RUN --mount: 1.2 does"
-    places = {build.path for build in view.builds} | {
-        path for path in view.paths if _BUILD_FILES.search(path)
-    }
+    places = {build.path for build in view.builds} | {*view.matching(_BUILD_FILES)}
     for path in sorted(places):
         if match := _SWITCHED_OFF.search(view.files.get(path, "")):
             line = view.files[path].count("\n", 0, match.start()) + 1

@@ -157,8 +157,8 @@ class Reads:
     @cached_property
     def history(self) -> Evidence | None:
         """The first place that asks git for something while the image is built or runs."""
-        for path in sorted(self._view.paths):
-            if _PROJECT_FILES.search(path) and self._is_inside(path):
+        for path in self._view.matching(_PROJECT_FILES):
+            if self._is_inside(path):
                 text = self._view.files.get(path, "")
                 if match := _VERSION_FROM_GIT.search(text) or _CALLS_GIT.search(text):
                     return self._view.evidence(path, text.count("\n", 0, match.start()) + 1)
@@ -225,8 +225,8 @@ class Reads:
                 yield path, _LEFT_OUT.sub(_blank, text) if path.endswith("setup.py") else text
 
     def _settings(self, doubtful: frozenset[str]) -> Iterator[tuple[str, str]]:
-        for path in sorted(self._view.paths - doubtful):
-            if _SETTINGS.search(path) and self._is_inside(path) and not _NOT_READ.search(path):
+        for path in self._view.matching(_SETTINGS):
+            if path not in doubtful and self._is_inside(path) and not _NOT_READ.search(path):
                 text = self._view.files.get(path, "")
                 if path.endswith("setup.cfg"):
                     text = _only_sections(text, ("metadata", "options"))

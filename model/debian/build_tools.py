@@ -199,7 +199,7 @@ def _requirements(view: RepoView) -> list[tuple[str, int, str]]:
     """(path, line, text) of every line that may name Python packages, comments removed."""
     return [
         (path, number, re.sub(r"(^|\s)#.*", "", line))
-        for path in sorted(view.paths)
-        if _REQUIREMENTS.search(path) and path in view.files
+        for path in view.matching(_REQUIREMENTS)
+        if path in view.files
         for number, line in enumerate(view.files[path].split("\n"), 1)
     ]

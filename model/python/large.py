@@ -30,7 +30,7 @@ def may_hold_large_packages(view: RepoView) -> bool:
     """
     if any(install.unknown for install in installs(view)):
         return True
-    texts = [view.files.get(path, "") for path in view.paths if _LISTS.search(path)]
+    texts = [view.files.get(path, "") for path in view.matching(_LISTS)]
     return any(map(_names_one, [view.dockerfile.text, *texts]))
 
 

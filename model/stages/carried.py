@@ -77,7 +77,7 @@ def depends_on_system_paths(view: RepoView, skip: Collection[Instruction] = ()) 
     """
     starts = start_text(view, view.stage)
     started = [starts, *(view.files[path] for path in named_scripts(view, starts))]
-    compose = [path for path in view.paths if re.search(r"compose[^/]*\.ya?ml$", path)]
+    compose = view.matching(re.compile(r"compose[^/]*\.ya?ml$"))
     started += [view.files[path] for path in compose if path in view.files]
     steps = [
         instruction.value

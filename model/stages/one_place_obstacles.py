@@ -129,9 +129,7 @@ def _named_outside(view: RepoView, place: str) -> str | None:
     """The place outside of Dockerfiles that names the directory."""
     pattern = re.compile(rf"(?<![\w./-]){re.escape(place)}(?![\w.-])")
     home = place.endswith("/.local")
-    for path in sorted(view.paths):
-        if not _SPEAKING.search(path):
-            continue
+    for path in view.matching(_SPEAKING):
         text = view.files.get(path, "")
         match = pattern.search(text) or (_HOME_WORDS.search(text) if home else None)
         if match:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from phasewise.model.dockerfile import Instruction, Stage
@@ -76,6 +76,7 @@ _PROBE = re.compile(r"^\s*(-\s*)?(command|entrypoint|test|exec|args|startCommand
 _RUNNERS = re.compile(
     r"\.ya?ml$|(^|/)(railway|fly|render|app|apprunner|devcontainer)\.(toml|json)$|(^|/)Procfile$"
 )
+_CODE = re.compile(r"\.py$")
 _NOT_SHIPPED = re.compile(
     r"(^|/)(tests?|docs?|\.venv|venv|node_modules|examples?|benchmarks?)/|(^|/)(test_\w+|conftest|noxfile|setup)\.py$"
 )
@@ -118,9 +119,7 @@ def start_text(view: RepoView, stage: Stage) -> str:
 
 def named_scripts(view: RepoView, text: str) -> tuple[str, ...]:
     """The tracked files in the build context that `text` names, and that those name in turn."""
-    by_name: dict[str, list[str]] = {}
-    for path in sorted(view.paths):
-        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    by_name = _by_name(view.paths)
     seen: dict[str, None] = {}
     waiting = [text]
     while waiting:
@@ -130,6 +129,14 @@ def named_scripts(view: RepoView, text: str) -> tuple[str, ...]:
                     seen[path] = None
                     waiting.append(view.files[path])
     return tuple(seen)
+
+
+@lru_cache(maxsize=64)
+def _by_name(paths: frozenset[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        found.setdefault(path.rpartition("/")[2], []).append(path)
+    return found
 
 
 def unversioned_loads(view: RepoView) -> dict[str, Use]:
@@ -145,8 +152,8 @@ def unversioned_loads(view: RepoView) -> dict[str, Use]:
 
 def shipped_code(view: RepoView) -> Iterator[str]:
     """The Python files in the build context that may be in the image."""
-    for path in sorted(view.paths):
-        if path.endswith(".py") and _in_context(view, path) and not _NOT_SHIPPED.search(path):
+    for path in view.matching(_CODE):
+        if _in_context(view, path) and not _NOT_SHIPPED.search(path):
             yield path
 
 
@@ -199,9 +206,7 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
 
 def outside_commands(view: RepoView) -> Iterator[tuple[str, int, str]]:
     """(path, line, text) of what compose files, workflows, manifests and platforms run in the image."""
-    for path in sorted(view.paths):
-        if not _RUNNERS.search(path):
-            continue
+    for path in view.matching(_RUNNERS):
         workflow = path.startswith(".github/")
         text = view.files.get(path, "")
         lines = text.split("\n")
