@@ -134,13 +134,13 @@ def test_the_table_before_and_after() -> None:
     assert "exactly 11 890 123 456 B → 6 050 405 200 B" in shown
 
 
-def test_one_build_each_is_said_and_never_coloured() -> None:
+def test_a_time_from_one_build_is_said_and_never_coloured() -> None:
     before, after = (
         story.measured(side, 1, Scenario.COLD, (took,)) for side, took in (("a", 60.0), ("b", 41.0))
     )
     row = replace(story.ROWS[0], before=(before,), measurements=(after,))
     line = next(line for line in effect.lines(story.MIDWAY, row, 78) if line.plain.startswith("cold build"))
-    assert line.plain.endswith("−19 s, one build each")
+    assert line.plain.endswith("−19 s, built once")
     assert "success" not in styles(line)
 
 

@@ -97,7 +97,7 @@ def _time_line(label: str, old: Measurement | None, new: Measurement | None, cel
         delta = Delta.between(old, new)
         if delta.seconds is not None and _once(old, new):
             # Without a spread nobody can tell this from chance.
-            change, style = f"{units.duration_change(delta.seconds)}, one build each", ""
+            change, style = f"{units.duration_change(delta.seconds)}, built once", ""
         elif delta.time_is_measurable and delta.seconds is not None:
             change = units.duration_change(delta.seconds)
             style = "bold $text-success" if delta.seconds < 0 else "bold $text-warning"
@@ -123,7 +123,7 @@ def _timed(measurement: Measurement | None) -> str:
 def _cells(texts: Sequence[str], styles: Sequence[str], cells: int) -> Content:
     """One line of the table, figures set to the right."""
     label, *figures = (
-        Content.styled(shown.ljust(width) if not index else shown.rjust(width), style)
+        Content.styled(shown.ljust(width) if not index else f"  {shown}".rjust(width), style)
         for index, (shown, style, width) in enumerate(zip(texts, styles, _widths(cells), strict=True))
     )
     return Content("").join([label, *figures])
