@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What really builds comes first: with two workers, the many short tests then fill the end."""
+    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line about the tests marked `engine`: a green run without an engine must not look complete."""
 
