@@ -27,12 +27,23 @@ def root(engine: Engine, git_identity: None, tmp_path: Path) -> Path:
     return root
 
 
+def hear_signals() -> None:
+    """Undoes what a background job of a shell or nohup inherits: signals that are ignored from the start."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def building(root: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
     """phasewise in a group of its own, in the middle of the endless step."""
     command = [sys.executable, "-m", "phasewise.cli", *words, "-C", str(root)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_signals,
     ) as process:
         assert process.stderr is not None
         try:
