@@ -1,8 +1,8 @@
 # Two commands do everything from nothing: `make demo` and `make test`.
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Builds wait for the network much of the time; a file's tests share their images and stay together.
-PARALLEL := -n 2 --dist loadfile
+# Builds wait for the network much of the time; a file's tests share their images and stay together, in their order.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check engine screenshots benchmark clean
 

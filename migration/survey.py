@@ -270,16 +270,15 @@ class Survey:
             self._planned = (
                 known,
                 Plan(
-                    tuple(map(self._with_affected, plan.phases)),
+                    tuple(self._with_affected(phase, head) for phase in plan.phases),
                     tuple(_with_origin(declined, elsewhere) for declined in plan.declined),
                 ),
             )
         return self._planned[1]
 
-    def _with_affected(self, phase: Phase) -> Phase:
-        """The phase with the other targets that read what it edits."""
-        head = self.repository.head()
-        found = affected(self.view(head), scan.scan(self.repository, head), phase.files)
+    def _with_affected(self, phase: Phase, commit: str) -> Phase:
+        """The phase with the other targets of `commit`, on which it is proposed, that read what it edits."""
+        found = affected(self.view(commit), scan.scan(self.repository, commit), phase.files)
         return replace(phase, affects=tuple(target.label for target in found))
 
     def _done_elsewhere(self) -> dict[str, tuple[Target, Applied]]:
@@ -320,7 +319,7 @@ class Survey:
         if isinstance(answer, Declined):
             return None
         phase = replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
-        return self._with_affected(phase)
+        return self._with_affected(phase, before)
 
 
 def _with_origin(declined: Declined, elsewhere: Mapping[str, tuple[Target, Applied]]) -> Declined:

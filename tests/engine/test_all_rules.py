@@ -8,6 +8,7 @@ from migrating import Job, apply_all
 from phasewise.cli.demo.create import create
 from phasewise.migration.images import Engine
 from phasewise.migration.session import Session
+from phasewise.model.phase import Risk
 from phasewise.model.status import State
 
 pytestmark = pytest.mark.engine
@@ -32,7 +33,7 @@ def migrated(
 
 def test_every_phase_passes_and_the_image_shrinks(migrated: Session) -> None:
     status = migrated.status()
-    assert {row.state for row in status.rows} == {State.VERIFIED}
+    assert {row.state for row in status.rows if row.state is not State.ASKS} == {State.VERIFIED}
     start, now = status.baseline_measurement, status.current_measurement
     assert start is not None
     assert now is not None
@@ -40,4 +41,4 @@ def test_every_phase_passes_and_the_image_shrinks(migrated: Session) -> None:
 
 
 def test_nothing_is_left_to_propose(migrated: Session) -> None:
-    assert migrated.plan().phases == ()
+    assert [phase.id for phase in migrated.plan().phases if phase.risk is not Risk.ASK] == []
