@@ -51,12 +51,12 @@ def next_row(status: Status) -> Row | None:
     return next(ready, None)
 
 
-def apply_all(session: Session) -> dict[str, Job]:
+def apply_all(session: Session, measure: bool = True) -> dict[str, Job]:
     """Applies every proposed phase in the order of the plan; the jobs by phase."""
     jobs: dict[str, Job] = {}
     while row := next_row(session.status()):
         assert row.id not in jobs, f"{row.id} is proposed again after it was applied"
-        jobs[row.id] = Job.run(session.apply(row.id))
+        jobs[row.id] = Job.run(session.apply(row.id, measure=measure))
     return jobs
 
 

@@ -54,6 +54,7 @@ STORIES = (
         ("copy_chown", "strip_symbols"),
         {"drop_compileall": "nothing compiles", "add_ci_variant": "no workflow"},
         most_percent=50,
+        measured=("copy_chown",),
         scripts=("uvicorn", "alembic"),
     ),
     Story(

@@ -28,10 +28,7 @@ class Sample:
 
 
 SAMPLES = {
-    "demo": (
-        Sample(("cache_mounts", "split_base_builder", "drop_compileall"), "split_base_builder"),
-        Sample(("strip_symbols", "prune_site_packages", "cache_mounts"), "prune_site_packages"),
-    ),
+    "demo": (Sample(("cache_mounts", "split_base_builder", "drop_compileall"), "split_base_builder"),),
     "bahr": (Sample(("strip_symbols", "effective_cleanup", "split_base_builder"), "effective_cleanup"),),
 }
 
