@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posixpath import basename
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.paths import within
+from phasewise.model.paths import overlap, within
 from phasewise.model.python.console_scripts import lost_commands
 from phasewise.model.python.environments import SYSTEM, Install, installs
 from phasewise.model.repo import RepoView
@@ -93,9 +93,7 @@ def _receivers(view: RepoView, source: Stage, place: str) -> Iterator[Receiver]:
         mine = [
             copy
             for copy in stage_copies(view.dockerfile, stage)
-            if copy.stage is stage
-            and copy.source is source
-            and (within(copy.path, place) or within(place, copy.path))
+            if copy.stage is stage and copy.source is source and overlap(copy.path, place)
         ]
         if not mine:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from phasewise.model.debian.apt import is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction
-from phasewise.model.paths import within
+from phasewise.model.paths import overlap, within
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.recursion import absolute
 from phasewise.model.stages.written_files import may_write
@@ -120,7 +120,7 @@ def _names(dockerfile: Dockerfile, step: Instruction, argv: tuple[str, ...], pat
         if "/" not in value or "://" in value or value.startswith(("-", "git@")):
             continue
         where = absolute(dockerfile, step, value)
-        if where is None or within(where, path) or within(path, where):
+        if where is None or overlap(where, path):
             return True
     return False
 

@@ -11,7 +11,7 @@ from posixpath import join
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.paths import within
+from phasewise.model.paths import overlap, within
 from phasewise.model.python.console_scripts import names_distribution
 from phasewise.model.python.environments import SYSTEM, Install, home, installs, made_environment
 from phasewise.model.repo import RepoView
@@ -50,7 +50,7 @@ def written_under(view: RepoView, stage: Stage, steps: Sequence[Instruction], pa
     places: dict[str, list[frozenset[str]]] = {}
     for step in steps:
         for place, tools in _places(view, stage, step, path):
-            if within(place, path) or within(path, place):
+            if overlap(place, path):
                 places.setdefault(place, []).append(tools)
     outermost = [
         place for place in places if not any(other != place and within(place, other) for other in places)
@@ -154,7 +154,7 @@ def _installed(
     if install.environment == SYSTEM:
         if view.dockerfile.user(step).split(":")[0] not in ("", "root", "0"):
             raise Unclear(f"line {step.line} installs as somebody else than root")
-        if within(path, SYSTEM) or within(SYSTEM, path):
+        if overlap(path, SYSTEM):
             yield from ((place, _MORE) for place in system_places(view, stage))
         return
     if command.name == "uv" and command.argv[1:2] == ("sync",):
