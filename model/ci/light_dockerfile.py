@@ -13,6 +13,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.edits import drop_instruction, drop_word
 from phasewise.model.python.imports import imported_by_code
 from phasewise.model.python.installs import Install, Source, installs
+from phasewise.model.python.prepend import is_alone
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span, apply_edits
@@ -141,7 +142,7 @@ def _project_edits(dockerfile: Dockerfile, install: Install, source: Source, nam
     line = text[text.rfind("\n", 0, command.span.start) + 1 : command.span.start]
     indent = line[: len(line) - len(line.lstrip())] or "    "
     both = f"{listed} {dockerfile.escape}\n{indent}&& {alone}"
-    yield Edit(command.span, both if _is_alone(text, install) else f"({both})")
+    yield Edit(command.span, both if is_alone(text, install) else f"({both})")
     named = source.origin.named
     if named is None:
         return
@@ -151,18 +152,6 @@ def _project_edits(dockerfile: Dockerfile, install: Install, source: Source, nam
     quote = raw[0] if raw[0] in "\"'" else ""
     beside = f"{quote}{raw.strip(quote or None).removesuffix('pyproject.toml')}{name}{quote}"
     yield Edit(Span(named.end, named.end), f"{', ' if quote == chr(34) else ' '}{beside}")
-
-
-def _is_alone(text: str, install: Install) -> bool:
-    """Whether another command can be added with `&&`: a failure of the first must still end the build.
-
-    After `;`, in an `if` or a heredoc, `set -e` would not see it; in a subshell it does.
-    """
-    arguments, command = install.instruction.arguments, install.command.span
-    before = text[arguments.start : command.start].strip(" \t\r\n\\")
-    after = text[command.end : arguments.end].strip(" \t\r\n\\")
-    joined = (not before or before.endswith("&&")) and (not after or after.startswith("&&"))
-    return joined and not install.instruction.heredocs and ";" not in before and "||" not in after
 
 
 def users(dockerfile: Dockerfile, modules: Collection[str]) -> Iterator[tuple[Instruction, Command]]:

@@ -18,15 +18,18 @@ def prepended(dockerfile: Dockerfile, install: Install, command: str) -> Iterato
     behind = text[: span.start].rstrip().removesuffix(dockerfile.escape).rstrip().endswith("&&")
     joint = f" && {dockerfile.escape}{newline}{indent}" if behind and not line.strip() else None
     joint = joint or f" {dockerfile.escape}{newline}{indent}&& "
-    if _is_alone(text, install):
+    if is_alone(text, install):
         yield Edit(Span(span.start, span.start), f"{command}{joint}")
     else:
         yield Edit(Span(span.start, span.start), f"({command}{joint}")
         yield Edit(Span(span.end, span.end), ")")
 
 
-def _is_alone(text: str, install: Install) -> bool:
-    """Whether another command can be added with `&&`: after `;`, `set -e` would not see it fail."""
+def is_alone(text: str, install: Install) -> bool:
+    """Whether another command can be added with `&&`: a failure of the first must still end the build.
+
+    After `;`, in an `if` or a heredoc, `set -e` would not see it; in a subshell it does.
+    """
     arguments, command = install.instruction.arguments, install.command.span
     before = text[arguments.start : command.start].strip(" \t\r\n\\")
     after = text[command.end : arguments.end].strip(" \t\r\n\\")
