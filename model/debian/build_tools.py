@@ -94,7 +94,7 @@ def sort_packages(
     Where nothing among them is a build tool or headers, all stay, and no file is looked into; unless
     `downloaders_alone` asks for that.
     """
-    installs = _installs(view)
+    installs = lasting_installs(view)
     names = tuple(dict.fromkeys(name for apt in installs for name in apt.names))
     looked_for = (is_build_tool, is_headers, *((is_downloader,) if downloaders_alone else ()))
     if not any(is_kind(name) for name in names for is_kind in looked_for):
@@ -134,14 +134,14 @@ def tool_commands(view: RepoView) -> frozenset[str]:
     """The commands of all build tools and downloaders that the target's lineage installs."""
     return frozenset(
         command
-        for apt in _installs(view)
+        for apt in lasting_installs(view)
         for name in apt.names
         if is_build_tool(name) or is_downloader(name)
         for command in commands_of(name)
     )
 
 
-def _installs(view: RepoView) -> tuple[AptCommand, ...]:
+def lasting_installs(view: RepoView) -> tuple[AptCommand, ...]:
     """The installs of the lineage whose packages a layer really holds."""
     return tuple(
         apt

@@ -6,15 +6,14 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from phasewise.model.debian.apt import AptCommand, apt_commands, installed_and_gone
-from phasewise.model.debian.build_tools import Sorting, sort_packages
+from phasewise.model.debian.apt import AptCommand
+from phasewise.model.debian.build_tools import Sorting, lasting_installs, sort_packages
 from phasewise.model.debian.conveniences import EDITORS, LIBRARIES_OF_TOOLS
 from phasewise.model.debian.packages import commands_of, is_downloader, is_headers
 from phasewise.model.debian.recommends import CAME_WITH_COMPILERS, CERTIFICATES
 from phasewise.model.debian.tidying import without_recommended
 from phasewise.model.dockerfile import Stage
 from phasewise.model.repo import RepoView
-from phasewise.model.shell import Script
 from phasewise.model.stages.hidden_calls import cautious_uses, reservation
 from phasewise.model.stages.runtime_use import Use, runtime_uses, shipped_code
 
@@ -53,10 +52,10 @@ def sort_final_packages(view: RepoView) -> tuple[Sorting, str]:
     used = {name: use for name in moved if (use := _use_of(commands_of(name), uses))}
     editors = _unused_editors(view)
     moved = [*(name for name in moved if name not in used), *editors]
-    commands = tuple(apt for apt in _installs(view) if set(apt.names) & set(moved))
+    commands = tuple(apt for apt in lasting_installs(view) if set(apt.names) & set(moved))
     libraries = {name: everything.libraries[name] for name in moved if name in everything.libraries}
     libraries = {name: () if _carried(view, name, libraries[name]) else libraries[name] for name in libraries}
-    named = {name for apt in _installs(view) for name in apt.names}
+    named = {name for apt in lasting_installs(view) for name in apt.names}
     stays = frozenset((named - set(moved)).union(*libraries.values()))
     libraries |= _lost_libraries(view, moved, commands, libraries, stays)
     return (
@@ -78,19 +77,8 @@ def stages_on_top(view: RepoView) -> list[Stage]:
     return [s for s in view.dockerfile.stages if s.index not in lineage and s.base_stage in lineage]
 
 
-def _installs(view: RepoView) -> list[AptCommand]:
-    return [
-        apt
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
-        if (script := Script.of(view.dockerfile, instruction))
-        for apt in apt_commands(script, "install")
-        if not installed_and_gone(script) & set(apt.names)
-    ]
-
-
 def _unused_editors(view: RepoView) -> list[str]:
-    named = dict.fromkeys(name for apt in _installs(view) for name in apt.names if name in EDITORS)
+    named = dict.fromkeys(name for apt in lasting_installs(view) for name in apt.names if name in EDITORS)
     if not named:
         return []
     commands = {command for name in named for command in EDITORS[name]}
