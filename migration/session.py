@@ -27,6 +27,7 @@ from phasewise.model.repo import Target
 from phasewise.model.status import Status
 from phasewise.rules.base import Rule
 from phasewise.rules.discovery import all_rules
+from phasewise.rules.page import page
 
 if TYPE_CHECKING:
     # Loading the engine's client takes longer than making a plan, which needs no engine.
@@ -136,6 +137,17 @@ class Session:
     def report(self, format: str) -> str:
         """The migration so far as `md` (the text of a pull request), `html` or `json`."""
         return render(self.status(), format)
+
+    def page(self, phase: str) -> str:
+        """The page of the rule behind a phase, proposed, applied or declined, as Markdown.
+
+        Raises:
+            Usage: there is no such phase.
+        """
+        rule = rule_of(phase, self._rules)
+        if rule is None:
+            raise Usage(f"there is no phase {phase}", "phasewise docs lists them")
+        return page(rule)
 
     # The user's choices
 

@@ -23,6 +23,7 @@ _NEED_STATUS = frozenset(
         "target",
         "branch",
         "declined",
+        "page",
         "filter",
         "refresh",
     ]
@@ -119,6 +120,11 @@ def _tick(now: Situation) -> str:
     return _busy(now) if row.id == now.at_work else ""
 
 
+def _page(now: Situation) -> str:
+    declined = now.status.declined if now.status else ()
+    return "" if now.row or declined else "no phase is chosen, and none was declined"
+
+
 def _target(now: Situation) -> str:
     if now.status and len(now.status.targets) < 2:
         return f"there is only one Dockerfile here: {now.status.target.label}"
@@ -151,6 +157,7 @@ _DECIDE = {
     "verify": _measure,
     "skip": _skip,
     "tick": _tick,
+    "page": _page,
     "target": _target,
     "refresh": _busy,
 }

@@ -733,3 +733,13 @@ class TestRecovering:
         assert Session.open(sandbox.root).recovered == ""
         list(session.apply(PHASE, measure=False))
         assert session.applied() == (PHASE,)
+
+
+def test_the_page_of_a_proposed_a_second_and_a_declined_phase(sandbox: Sandbox) -> None:
+    session = opened(sandbox)
+    assert session.page(PHASE).startswith("# Stop compiling bytecode")
+    assert session.page(f"{PHASE}_2") == session.page(PHASE)
+    declined = session.plan().declined[0].id
+    assert f"- Phase: `{declined}`" in session.page(declined)
+    with pytest.raises(Usage, match="no phase nothing"):
+        session.page("nothing")

@@ -11,6 +11,8 @@ from phasewise.migration.events import Cancel, Event
 from phasewise.model.census import Census
 from phasewise.model.repo import Target
 from phasewise.model.status import Row, State, Status
+from phasewise.rules.discovery import all_rules
+from phasewise.rules.page import page
 
 
 class Gate:
@@ -42,6 +44,8 @@ class FakeSession:
         self.found = census
         self.entries: tuple[object, ...] = ()
         self.text = "## Smaller image\n\n- one phase\n"
+        self.pages: dict[str, str] = {}
+        """Pages to show instead of the rules' own."""
         self.later: tuple[str, ...] = ()
         self.done: list[tuple[object, ...]] = []
         """The calls that were made and expected, in order."""
@@ -83,6 +87,9 @@ class FakeSession:
     def report(self, format: str) -> str:
         assert format == "md"
         return self.text
+
+    def page(self, phase: str) -> str:
+        return self.pages.get(phase) or page(next(rule for rule in all_rules() if rule.id == phase))
 
     def applied(self) -> tuple[str, ...]:
         return tuple(row.id for row in self.now.rows if row.commit)

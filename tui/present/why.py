@@ -39,7 +39,8 @@ def lines(row: Row, cells: int) -> list[Content]:
         result += _labelled("Measured", text.plain(said, "bold"), cells)
     if phase.predicted.because:
         result += _labelled("Figure", text.plain(phase.predicted.because, "italic"), cells)
-    return result
+    more = text.own(("p", "bold $text-accent"), ("  reads the rule's page", "dim"))
+    return [*result, Content(""), more]
 
 
 def declined_lines(declined: Iterable[Declined], cells: int) -> list[Content]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -13,20 +15,36 @@ from phasewise.tui.widgets.page import Lines, Page
 
 
 class PageModal(ModalScreen[None]):
-    """A title and a page; any of the closing keys leaves it."""
+    """A title and a page; any of the closing keys leaves it.
+
+    `copies` is what `y` copies. `rule_page` is what `p` does, where the page is about rules.
+    """
 
     BINDINGS = [Binding("escape,q,enter", "dismiss", "close")]
 
-    def __init__(self, title: Content, lines: Lines, *, copies: str = "") -> None:
+    def __init__(
+        self,
+        title: Content,
+        lines: Lines,
+        *,
+        copies: str = "",
+        rule_page: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__()
-        self._title, self._lines, self._copies = title, lines, copies
+        self._title, self._lines, self._copies, self._rule_page = title, lines, copies, rule_page
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="window") as window:
             window.border_title = self._title
             yield Page(self._lines)
-            said = "y copies it   esc closes" if self._copies else "esc closes"
-            yield Static(Content.styled(said, "$foreground 60%"), classes="hint")
+            said = ["p opens a rule's page"] if self._rule_page else []
+            said += ["y copies it"] if self._copies else []
+            yield Static(Content.styled("   ".join([*said, "esc closes"]), "$foreground 60%"), classes="hint")
+
+    def key_p(self) -> None:
+        """Opens a rule's page above this one, where the window has any to offer."""
+        if self._rule_page:
+            self._rule_page()
 
     def key_y(self) -> None:
         """Copies the text to the clipboard, where the window has one to copy."""

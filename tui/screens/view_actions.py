@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Input, TabbedContent
 
 from phasewise.tui import report_file, text
-from phasewise.tui.present import help, history, image, why
+from phasewise.tui.present import help, history, image, rule_page, why
 from phasewise.tui.screens.choose_modal import ChooseModal
 from phasewise.tui.screens.page_modal import PageModal
 from phasewise.tui.screens.reading import Reading
@@ -138,9 +138,39 @@ class ViewActions(Reading):
         declined = self.status.declined if self.status else ()
         self.app.push_screen(
             PageModal(
-                Content(f"Declined ({len(declined)})"), lambda cells: why.declined_lines(declined, cells)
+                Content(f"Declined ({len(declined)})"),
+                lambda cells: why.declined_lines(declined, cells),
+                rule_page=self._page_of_declined if declined else None,
             )
         )
+
+    @work(group="ask")
+    async def action_page(self) -> None:
+        """Shows the page of the chosen phase's rule; below the phases, asks which of those declined."""
+        if row := self.row:
+            await self._open_page(row.id)
+        else:
+            self._page_of_declined()
+
+    @work(group="ask")
+    async def _page_of_declined(self) -> None:
+        declined = self.status.declined if self.status else ()
+        answers = [(one.id, "", text.plain(text.one_line(one.id))) for one in declined]
+        said = Content("None of these is proposed. The page says when it would be.")
+        answer = await self.app.push_screen_wait(ChooseModal("Which rule's page?", said, answers))
+        if answer is not None:
+            await self._open_page(answer)
+
+    async def _open_page(self, id: str) -> None:
+        page = await self.ask(lambda session: session.page(id))
+        if page is not None:
+            self.app.push_screen(
+                PageModal(
+                    text.plain(text.one_line(id)),
+                    lambda cells: rule_page.lines(page, cells),
+                    copies=page,
+                )
+            )
 
     @work(group="ask")
     async def action_target(self) -> None:
