@@ -69,6 +69,7 @@ def _census(info: ImageInfo, found: Mapping[str, Any]) -> Census:
         bytecode_bytes=found["bytecode"],
         legacy_bytecode_bytes=found["legacy_bytecode"],
         test_bytes=found["test"],
+        test_legacy_bytecode_bytes=found["test_legacy_bytecode"],
         header_bytes=found["header"],
         static_library_bytes=found["static_library"],
         strippable_bytes=found["strippable"],
@@ -88,6 +89,7 @@ def _distribution(entry: Mapping[str, Any], markers: Mapping[str, str]) -> Distr
         size_bytes=entry["size_bytes"],
         imports=tuple(entry["imports"]),
         requires=required(entry["requires"], markers),
+        legacy_bytecode_bytes=entry["legacy_bytecode_bytes"],
         data=tuple(entry["data"]),
     )
 

@@ -28,6 +28,8 @@ class Distribution:
     """Its top-level importable names."""
     requires: tuple[str, ...] = ()
     """Normalised names of what it requires in this environment."""
+    legacy_bytecode_bytes: int = 0
+    """Of `size_bytes`: `.pyc` beside its source."""
     data: tuple[str, ...] = ()
     """Where it has files beside its location and its commands, `/usr/local/share/jupyter`; manual pages,
     headers and documents left out."""
@@ -49,8 +51,8 @@ class Census:
     """The content of one image, unpacked bytes throughout.
 
     Source: a walk of the final file system plus the engine's history of the layers. `bytecode_bytes`,
-    `test_bytes` and the like are keyed by the directory they were found under (`/opt/venv`,
-    `/usr/local`, `/app`, ...), so that a rule can take just what it touches.
+    `test_bytes` and the like are keyed by the directory they were found under (`/usr/local`, `/app`,
+    `/opt/venv/lib/python3.12/site-packages`, ...), so that a rule can take just what it touches.
     """
 
     image_bytes: int
@@ -65,6 +67,9 @@ class Census:
     legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
     """`.pyc` beside its source, which Python ignores while the source exists."""
     test_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Tests of packages, without the `.pyc` beside their sources."""
+    test_legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Of `legacy_bytecode_bytes`: what lies in tests of packages."""
     header_bytes: Mapping[str, int] = field(default_factory=dict)
     static_library_bytes: Mapping[str, int] = field(default_factory=dict)
     strippable_bytes: Mapping[str, int] = field(default_factory=dict)

@@ -41,7 +41,15 @@ _HEADERS = (
     ".pyx",
     ".pxd",
 )
-_KINDS = ("bytecode", "legacy_bytecode", "test", "header", "static_library", "strippable")
+_KINDS = (
+    "bytecode",
+    "legacy_bytecode",
+    "test",
+    "test_legacy_bytecode",
+    "header",
+    "static_library",
+    "strippable",
+)
 _MISALIGNED_SHOWN = 50
 
 
@@ -57,10 +65,11 @@ class Folder:
     def child(self, name: str) -> Folder:
         """The folder `name` inside of this one."""
         path = self.path.rstrip("/") + "/" + name
-        in_site = self.in_site or name in ("site-packages", "dist-packages")
+        starts_site = not self.in_site and name in ("site-packages", "dist-packages")
+        in_site = self.in_site or starts_site
         return Folder(
             path,
-            prefix_of(path, self.prefix),
+            path if starts_site else prefix_of(path, self.prefix),
             in_site,
             self.in_tests or (self.in_site and name in ("test", "tests")),
             self.in_libs or (self.in_site and name.endswith(".libs")),
@@ -68,7 +77,8 @@ class Folder:
 
 
 def prefix_of(path: str, inherited: str) -> str:
-    """The directory that stands for `path` in the tables; a virtual environment replaces it when found."""
+    """The directory that stands for `path` in the tables; a virtual environment replaces it when found, and
+    the folder of an environment's packages stands for itself."""
     parts = path.strip("/").split("/")
     if len(parts) == 1 or (len(parts) == 2 and (parts[0] == "opt" or parts == ["usr", "local"])):
         return path
@@ -140,13 +150,14 @@ class Census:
 
     @staticmethod
     def _kinds_of(folder: Folder, name: str, names: set[str]) -> Iterator[str]:
+        is_legacy = not folder.path.endswith("/__pycache__") and name.endswith(".pyc") and name[:-1] in names
         if folder.in_tests:
-            yield "test"
-        if name.endswith(".pyc"):
+            yield "test_legacy_bytecode" if is_legacy else "test"
+        if is_legacy:
+            yield "legacy_bytecode"
+        elif name.endswith(".pyc"):
             if folder.path.endswith("/__pycache__"):
                 yield "bytecode"
-            elif name[:-1] in names:
-                yield "legacy_bytecode"
         elif name.endswith(".a"):
             yield "static_library"
         elif name.endswith(_HEADERS):
@@ -163,13 +174,16 @@ def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]
             files = _files(census, site, distribution)
             owners.update(dict.fromkeys(files, name))
             found.append((name, site, distribution, files))
-    bytecode = _bytecode_by_owner(census, owners)
+    bytecode, legacy = _bytecode_by_owner(census, owners)
     described = [
         {
             "name": name,
             "version": distribution.version,
             "location": site,
-            "size_bytes": sum(census.sizes.get(path, 0) for path in files) + bytecode.get((name, site), 0),
+            "size_bytes": sum(census.sizes.get(path, 0) for path in files)
+            + bytecode.get((name, site), 0)
+            + legacy.get((name, site), 0),
+            "legacy_bytecode_bytes": legacy.get((name, site), 0),
             "imports": imports_of(distribution),
             "requires": list(distribution.requires or ()),
             "data": data_of(site, files & set(census.sizes)),
@@ -188,20 +202,24 @@ def _files(census: Census, site: str, distribution: metadata.Distribution) -> se
     return {path for path in census.sizes if starts and path.startswith(starts)}
 
 
-def _bytecode_by_owner(census: Census, owners: dict[str, str]) -> dict[tuple[str, str], int]:
-    """Bytes of bytecode that no RECORD lists (uv's, compileall's), by the owner and folder of its source."""
-    found: dict[tuple[str, str], int] = defaultdict(int)
+def _bytecode_by_owner(
+    census: Census, owners: dict[str, str]
+) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+    """Bytes of bytecode that no RECORD lists (uv's, compileall's), by the owner and folder of its source: what is
+    in `__pycache__`, and what lies beside the sources."""
+    cached: dict[tuple[str, str], int] = defaultdict(int)
+    legacy: dict[tuple[str, str], int] = defaultdict(int)
     for path, size in census.sizes.items():
         if not path.endswith(".pyc") or path in owners:
             continue
         folder, name = os.path.split(path)
         if folder.endswith("/__pycache__"):
-            source = os.path.dirname(folder) + "/" + name.split(".")[0] + ".py"
+            source, found = os.path.dirname(folder) + "/" + name.split(".")[0] + ".py", cached
         else:
-            source = path[:-1]
+            source, found = path[:-1], legacy
         if source in owners:
             found[owners[source], _site_of(path, census.sites)] += size
-    return found
+    return cached, legacy
 
 
 def _site_of(path: str, sites: list[str]) -> str:

@@ -48,8 +48,8 @@ def census(style: str) -> Census:
         layers=(),
         file_bytes=165_000_000,
         distributions=tuple(packages),
-        test_bytes={path: 210_000},
-        strippable_bytes={path: 45_000},
+        test_bytes={site: 210_000},
+        strippable_bytes={site: 45_000},
     )
 
 
