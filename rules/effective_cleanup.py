@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from phasewise.model.census import Census
 from phasewise.model.cleaning.ineffective import ineffective
 from phasewise.model.cleaning.move import Move
 from phasewise.model.layers import layer_bytes
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
+from phasewise.model.stages.measured_packages import measured_places
 from phasewise.model.text import apply_edits
 from phasewise.model.units import size
 from phasewise.rules.base import Example, Picks, Rule
@@ -51,7 +51,7 @@ class EffectiveCleanup(Rule):
             edits=(FileEdit(dockerfile.path, dockerfile.text, after),),
             evidence=tuple(view.evidence(dockerfile.path, move.instruction.line) for move in moves),
             risk=self.risk,
-            predicted=_predicted(view.census, moves),
+            predicted=_predicted(view, moves),
             costs=_costs(moves),
             costs_start_up=_names(moves, "__pycache__", ".pyc"),
         )
@@ -155,8 +155,9 @@ def _why(view: RepoView, moves: list[Move]) -> str:
     return "\n\n".join(parts)
 
 
-def _predicted(census: Census | None, moves: list[Move]) -> Prediction:
+def _predicted(view: RepoView, moves: list[Move]) -> Prediction:
     """What the census has found of the kinds that the clean-up names, where the packages are."""
+    census = view.census
     if census is None:
         return Prediction(None, "known once the baseline is built")
     parts: dict[str, int] = {}
@@ -169,7 +170,7 @@ def _predicted(census: Census | None, moves: list[Move]) -> Prediction:
         kinds += ["legacy_bytecode"] if ".pyc" in words else []
         kinds += ["static_library"] if ".a" in words else []
         for kind in kinds:
-            parts |= census.parts(kind, move.path)
+            parts |= census.parts(kind, *(measured_places(view, move.path) or (move.path,)))
     if not sum(parts.values()):
         return Prediction(None, "the census does not count what is cleaned")
     return Prediction.of(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.debian.build_tools import tool_commands
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import insert_after
+from phasewise.model.paths import within
 from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Prediction, Risk, part
 from phasewise.model.python.bytecode import compilations
 from phasewise.model.python.environments import EnvironmentCopy, Install, environment_copies, installs
@@ -15,13 +17,13 @@ from phasewise.model.python.imports import anywhere
 from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
+from phasewise.model.stages.measured_packages import BROUGHT_ALONG, base_pip, measured_folders
 from phasewise.model.stages.runtime_use import runtime_uses
 from phasewise.model.text import apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
 _PATH = re.compile(r"/[\w./+-]+")
 _TESTS_IN_CODE = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)[\w.]*\.tests?\b", re.M)
-_INSTALLERS = ("pip", "setuptools", "wheel")
 _INSTALLER_MODULES = ("pip", "setuptools", "wheel", "pkg_resources", "distutils")
 _PIP = re.compile(r"\bpip[\d.]*\b")
 _BUILDS = re.compile(r"\b(pip[\d.]*|uv|poetry|pdm|setup\.py|build|cython(ize)?|make|cmake)\b")
@@ -210,7 +212,7 @@ class PruneSitePackages(Rule):
                 distributions=(
                     Distribution("idna", "3.10", "/opt/venv/lib/python3.12/site-packages", 300_000),
                 ),
-                test_bytes={"/opt/venv": 20_000},
+                test_bytes={"/opt/venv/lib/python3.12/site-packages": 20_000},
             ),
             title="hardly anything to prune",
         ),
@@ -259,23 +261,32 @@ class _Parts:
         census = self.view.census
         if census is None:
             return Prediction(None, "known once the baseline is built")
-        mine = [each for each in census.distributions if f"{each.location}/".startswith(f"{self.path}/")]
-        if not mine:
-            return Prediction(None, f"the baseline's image has no packages under {self.path} yet")
-        if census.under(census.legacy_bytecode_bytes, self.path) and not self._compiles():
+        folders = measured_folders(self.view, self.path)
+        if not folders:
             return Prediction(
-                None, "the baseline's tests have bytecode beside them, which an earlier phase takes out"
+                None, f"where the baseline's image has the packages of {self.path} is not known"
             )
-        gone = census.parts("test", self.path) if self.tests else {}
+        compiles = self._compiles()
+        gone = census.parts("test", *folders) if self.tests else {}
+        if self.tests and compiles:
+            gone |= census.parts("test_legacy_bytecode", *folders)
         if self.headers:
-            gone |= census.parts("static_library", self.path)
-        if self.installers:
-            needed = {name for each in mine if each.name not in _INSTALLERS for name in each.requires}
-            leaving = {*_INSTALLERS} - needed
-            gone |= {part("python", each.name): each.size_bytes for each in mine if each.name in leaving}
+            gone |= census.parts("static_library", *folders)
+        for each in self._unneeded(census, folders) if self.installers else ():
+            legacy = 0 if compiles else each.legacy_bytecode_bytes
+            gone[part("python", each.name)] = each.size_bytes - legacy
         return Prediction.of(
             gone, f"at most: {self._what(counted=True)} under {self.path}, less what packages import"
         )
+
+    def _unneeded(self, census: Census, folders: Sequence[str]) -> list[Distribution]:
+        """The installers of the environment that no package requires; the base image's pip for a new one's."""
+        others = [each for each in census.distributions if each.name not in BROUGHT_ALONG]
+        needed = {name for each in others if each.location in folders for name in each.requires}
+        own = [each for each in census.distributions if within(each.location, self.path)]
+        if not any(within(folder, self.path) for folder in folders):
+            own = [pip] if (pip := base_pip(census)) else []
+        return [each for each in own if each.name in BROUGHT_ALONG and each.name not in needed]
 
     def _compiles(self) -> bool:
         dockerfile = self.view.dockerfile

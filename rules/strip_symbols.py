@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
@@ -10,6 +9,7 @@ from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.measured_packages import measured_places
 from phasewise.model.text import Edit, apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -70,7 +70,7 @@ class StripSymbols(Rule):
         present = _present(dockerfile, view.stage)
         if any(".libs/" in instruction.value for instruction, _ in present):
             return self.declined("symbols are stripped already, without *.libs/")
-        saving = _strippable(view.census, path)
+        saving = _strippable(view, path)
         if saving is not None and saving < WORTHWHILE_BYTES and not present:
             return self.declined(f"less than 1 MB of symbols under {path} would go")
         last = [found for found in installs(dockerfile, source) if not found.project_only]
@@ -147,11 +147,10 @@ class StripSymbols(Rule):
     )
 
 
-def _strippable(census: Census | None, path: str) -> int | None:
-    """Bytes of symbols under `path`; None where the baseline's image has no package there, so that it says nothing."""
-    if census is None or not any(found.location.startswith(f"{path}/") for found in census.distributions):
-        return None
-    return census.under(census.strippable_bytes, path)
+def _strippable(view: RepoView, path: str) -> int | None:
+    """Bytes of symbols in what is under `path` now; None where the baseline's image does not tell."""
+    places = measured_places(view, path)
+    return view.census.under(view.census.strippable_bytes, *places) if view.census and places else None
 
 
 def _present(dockerfile: Dockerfile, stage: Stage) -> list[tuple[Instruction, list[Command]]]:
@@ -223,7 +222,9 @@ def _why(
 
 def _predicted(saving: int | None, path: str) -> Prediction:
     if saving is None:
-        return Prediction(None, f"the baseline's image, where it is built, has no packages under {path}")
+        return Prediction(
+            None, f"where the baseline's image, once built, has the packages of {path} is not known"
+        )
     return Prediction(
-        -saving, f"bytes of symbol sections in compiled files under {path}, *.libs/ not counted"
+        -saving, f"bytes of symbol sections in the compiled files of {path}, *.libs/ not counted"
     )

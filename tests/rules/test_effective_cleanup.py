@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from phasewise.model.census import Census, Layer
+from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.effective_cleanup import EffectiveCleanup
@@ -172,6 +174,12 @@ class TestBytes:
 
     def test_predicts_what_the_census_has_at_the_right_path(self) -> None:
         assert phase(self.TEXT, self.census()).predicted.image_bytes == -1_500_000
+
+    def test_predicts_what_moved_packages_had_where_they_were(self) -> None:
+        site = "/usr/local/lib/python3.12/site-packages"
+        packages = (Distribution("numpy", "2", site, 9_000_000),)
+        census = replace(self.census(), distributions=packages, test_bytes={site: 1_500_000})
+        assert phase(self.TEXT, census).predicted.image_bytes == -1_500_000
 
     def test_predicts_nothing_without_a_census(self) -> None:
         assert phase(self.TEXT).predicted.image_bytes is None

@@ -274,20 +274,33 @@ def census(path: str = SITE) -> Census:
             distribution("pip", 12_000_000),
             distribution("setuptools", 5_000_000),
         ),
-        test_bytes={"/opt/venv": 7_000_000, "/usr/local": 1},
-        static_library_bytes={"/opt/venv": 2_000_000},
+        test_bytes={path: 7_000_000, "/other": 1},
+        static_library_bytes={path: 2_000_000, "/usr/local": 9_000_000},
     )
 
 
 def test_predicted_from_the_census_only() -> None:
     assert phase(view(BUILDER + FINAL)).predicted.image_bytes is None
     assert phase(view(BUILDER + FINAL, census=census())).predicted.image_bytes == -21_000_000
-    elsewhere = census("/usr/local/lib/python3.12/site-packages")
-    assert phase(view(BUILDER + FINAL, census=elsewhere)).predicted.image_bytes is None
+
+
+def test_packages_that_an_earlier_phase_moved_have_the_figures_of_where_they_were() -> None:
+    site = "/usr/local/lib/python3.12/site-packages"
+    # Tests and libraries are the packages'; /usr/local has its own. The new environment's pip is as the base's.
+    assert phase(view(BUILDER + FINAL, census=census(site))).predicted.image_bytes == -21_000_000
+    other = Distribution("idna", "3", "/srv/lib/python3.12/site-packages", 9)
+    scattered = replace(census(site), distributions=(*census(site).distributions, other))
+    assert phase(view(BUILDER + FINAL, census=scattered)).predicted.image_bytes is None
 
 
 def test_bytecode_that_another_phase_takes_out_is_not_promised_twice() -> None:
-    compiled = replace(census(), legacy_bytecode_bytes={"/opt/venv": 9_000_000})
+    numpy, pip, setuptools = census().distributions
+    compiled = replace(
+        census(),
+        distributions=(numpy, replace(pip, legacy_bytecode_bytes=4_000_000), setuptools),
+        legacy_bytecode_bytes={SITE: 9_000_000},
+        test_legacy_bytecode_bytes={SITE: 3_000_000},
+    )
     compiles = "RUN python -m compileall -b /opt/venv\n"
-    assert phase(view(BUILDER + compiles + FINAL, census=compiled)).predicted.image_bytes == -21_000_000
-    assert phase(view(BUILDER + FINAL, census=compiled)).predicted.image_bytes is None
+    assert phase(view(BUILDER + compiles + FINAL, census=compiled)).predicted.image_bytes == -24_000_000
+    assert phase(view(BUILDER + FINAL, census=compiled)).predicted.image_bytes == -17_000_000
