@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
-from phasewise.model.python.environments import SYSTEM
 from phasewise.model.repo import RepoView
+from phasewise.model.stages.measured_packages import base_pip
 from phasewise.model.stages.one_place import in_one_place
 from phasewise.model.stages.scattered import Elsewhere, Receiver, Scattered, scattered, why_one
 from phasewise.rules.base import Example, Picks, Rule
@@ -162,9 +162,7 @@ def _predicted(view: RepoView) -> Prediction:
         return Prediction(
             None, "one copy in place of several; the environment's pip is known once it is built"
         )
-    added = sum(
-        each.size_bytes
-        for each in census.distributions
-        if each.name == "pip" and each.location.startswith(f"{SYSTEM}/")
+    pip = base_pip(census)
+    return Prediction(
+        pip.size_bytes if pip else None, "the environment's own pip, as large as the base image's"
     )
-    return Prediction(added or None, "the environment's own pip, as large as the base image's")

@@ -8,9 +8,12 @@ from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.layers import flat, written_layers
+from phasewise.model.paths import within
 from phasewise.model.phase import Prediction, part
+from phasewise.model.python.environments import SYSTEM, environment_copies, installs
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
+from phasewise.model.stages.measured_packages import base_pip
 from phasewise.model.stages.ownership import Handover, hand_over
 from phasewise.model.wording import listed
 
@@ -86,11 +89,23 @@ def predicted(view: RepoView, split: Split) -> Prediction:
     layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
     said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)
+    pip = base_pip(view.census) if _makes_environment(view, split) else None
+    said += ["less the new environment's own pip"] * bool(pip)
     return Prediction(
-        -(sum(packages.values()) + sum(layers)),
+        (pip.size_bytes if pip else 0) - sum(packages.values()) - sum(layers),
         f"{' and '.join(said)}, in the baseline's image" if said else "",
         packages,
     )
+
+
+def _makes_environment(view: RepoView, split: Split) -> bool:
+    """Whether the packages get an environment that the Dockerfile does not have yet."""
+    known = {
+        found.environment for stage in view.dockerfile.stages for found in installs(view.dockerfile, stage)
+    }
+    after = Dockerfile.parse(split.text, view.dockerfile.path)
+    copies = environment_copies(after, after.stage(view.target.stage))
+    return any(copy.path not in known and not within(copy.path, SYSTEM) for copy in copies)
 
 
 def _runs_that_leave(view: RepoView, split: Split) -> set[str]:

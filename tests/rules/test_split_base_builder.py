@@ -8,7 +8,7 @@ from pathlib import Path
 import dockerfile as buildkit
 import pytest
 
-from phasewise.model.census import Census, Layer
+from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase, Provenance, Risk
 from phasewise.model.repo import RepoView, Target
@@ -484,6 +484,13 @@ class TestReport:
             "gcc libpq-dev curl", more="RUN chown -R 1000:1000 /opt/venv\nHEALTHCHECK CMD curl x"
         )
         assert phase(view(text, census=census)).predicted.image_bytes == -(10 + 20 + 5 + 3 + 400)
+
+    def test_the_pip_of_a_new_environment_is_counted(self) -> None:
+        pip = Distribution("pip", "25", "/usr/local/lib/python3.12/site-packages", 7)
+        census = Census(1000, (), 600, (pip,), {"gcc": 10})
+        one_stage = "FROM python:3.12-slim\nRUN apt-get install -y gcc\nRUN pip install psycopg2\nCMD x\n"
+        assert phase(view(one_stage, census=census)).predicted.image_bytes == -(10 - 7)
+        assert phase(view(inherited("gcc"), census=census)).predicted.image_bytes == -10
 
     def test_it_must_be_checked(self) -> None:
         found = phase(view(inherited("gcc libpq-dev")))
