@@ -14,7 +14,7 @@ from phasewise.migration import probe, scratch
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import BuildFinished, Cancel
 from phasewise.migration.images import Engine, ImageInfo
-from phasewise.model.census import Census, Distribution, Script
+from phasewise.model.census import Built, Census, Distribution, Script
 from phasewise.model.measurement import Outcome
 
 _MODULES = ("elf", "libraries", "environments", "census")
@@ -91,6 +91,8 @@ def _distribution(entry: Mapping[str, Any], markers: Mapping[str, str]) -> Distr
         requires=required(entry["requires"], markers),
         legacy_bytecode_bytes=entry["legacy_bytecode_bytes"],
         data=tuple(entry["data"]),
+        built=Built(entry["built"]),
+        origin=entry["origin"],
     )
 
 

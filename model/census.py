@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Built(StrEnum):
+    """Where the compiled files of an installed distribution were made."""
+
+    PURE = "pure"
+    """It has none."""
+    ELSEWHERE = "elsewhere"
+    """Its wheel came built: tagged manylinux or musllinux, for machines that its maker does not know."""
+    HERE = "here"
+    """Tagged linux_x86_64 and the like, which PyPI refuses: compiled where it was installed."""
+    UNKNOWN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,9 @@ class Distribution:
     data: tuple[str, ...] = ()
     """Where it has files beside its location and its commands, `/usr/local/share/jupyter`; manual pages,
     headers and documents left out."""
+    built: Built = Built.UNKNOWN
+    origin: str = ""
+    """`vcs`, `folder` or `archive`, as direct_url.json says (PEP 610); empty for a package index."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from typing import Any
 
 from phasewise.migration.probes.elf import Elf, may_be_elf, read_elf
 from phasewise.migration.probes.environments import (
+    built_where,
     data_of,
     distributions_in,
     imports_of,
     is_site_folder,
     normalised,
+    origin_of,
     recorded_files,
 )
 from phasewise.migration.probes.libraries import Loader, resolve
@@ -187,6 +189,8 @@ def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]
             "imports": imports_of(distribution),
             "requires": list(distribution.requires or ()),
             "data": data_of(site, files & set(census.sizes)),
+            "built": built_where(distribution),
+            "origin": origin_of(distribution),
         }
         for name, site, distribution, files in found
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ _SIDE_SHOWS = {"test", "tests", "testing", "doc", "docs", "example", "examples",
 """Top-level folders that some projects install by mistake; nobody imports them."""
 
 _MODULE = re.compile(r"^([A-Za-z_]\w*)(\.py|(\.[\w-]+)*\.so|\.pyd)$")
+_BINARY = re.compile(r"\.so(\.\d+)*$")
+_ORIGINS = {"vcs_info": "vcs", "dir_info": "folder", "archive_info": "archive"}
 _NOT_READ = ("bin", "include", "man", "doc", "docs")
 _DOCUMENTS = re.compile(r"share/(man|doc|info)/")
 _SITE_FOLDERS = ("site-packages", "dist-packages")
@@ -101,3 +104,26 @@ def data_of(site: str, files: Iterable[str]) -> list[str]:
             if parts[0] not in _NOT_READ and not _DOCUMENTS.match("/".join(parts)):
                 found.add("/".join([prefix, *parts[:2]]))
     return sorted(found)
+
+
+def built_where(distribution: metadata.Distribution) -> str:
+    """`pure`, or `here` or `elsewhere` where it has compiled files, by the tags of its wheel; empty: not known.
+
+    PyPI takes wheels for Linux with manylinux and musllinux tags only, so that any other one was made here.
+    """
+    tags = re.findall(r"^Tag: *\S+-(\S+)\s*$", distribution.read_text("WHEEL") or "", re.M)
+    platforms = {platform for tag in tags for platform in tag.split(".")}
+    if platforms == {"any"}:
+        return "" if any(map(_BINARY.search, recorded_files(distribution) or (".so",))) else "pure"
+    if not platforms or "any" in platforms:
+        return ""
+    return "elsewhere" if all(map(re.compile("manylinux|musllinux").match, platforms)) else "here"
+
+
+def origin_of(distribution: metadata.Distribution) -> str:
+    """`vcs`, `folder` or `archive`; empty for what a package index gave."""
+    try:
+        url = json.loads(distribution.read_text("direct_url.json") or "{}")
+        return next((name for key, name in _ORIGINS.items() if key in url), "")
+    except (ValueError, TypeError):
+        return ""

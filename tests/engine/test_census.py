@@ -7,7 +7,7 @@ from phasewise.migration.census import take_census
 from phasewise.migration.errors import Cancelled
 from phasewise.migration.events import Cancel
 from phasewise.migration.images import Engine
-from phasewise.model.census import Census
+from phasewise.model.census import Built, Census
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.floor import floor
 
@@ -82,6 +82,13 @@ def test_distributions_have_their_sizes_imports_and_place(full: Census) -> None:
     assert psycopg2 is not None
     assert psycopg2.imports == ("psycopg2",)
     assert full.distribution("pip") is not None
+
+
+def test_what_was_compiled_in_the_build_is_told_from_wheels(full: Census) -> None:
+    built = {each.name: each.built for each in full.distributions}
+    assert built["psycopg2"] is Built.HERE
+    assert built["numpy"] is Built.ELSEWHERE
+    assert built["idna"] is built["pip"] is Built.PURE
 
 
 def test_the_packages_behind_loaded_libraries_are_known(engine: Engine, environment: str) -> None:

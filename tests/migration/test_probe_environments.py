@@ -115,3 +115,51 @@ def test_files_beside_the_packages_are_found(tmp_path: Path) -> None:
     install(tmp_path, "book", files)
     [found] = take(str(tmp_path))["distributions"]
     assert found["data"] == ["/opt/venv/etc/book.json", "/opt/venv/lib/libbook.so", "/opt/venv/share/book"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "files", "built"),
+    [
+        (("py3-none-any",), ["pkg/__init__.py"], "pure"),
+        (("py2-none-any", "py3-none-any"), ["pkg/__init__.py"], "pure"),
+        (
+            ("cp312-cp312-manylinux_2_17_x86_64", "cp312-cp312-manylinux2014_x86_64"),
+            ["pkg/x.so"],
+            "elsewhere",
+        ),
+        (("py3-none-manylinux2014_x86_64.musllinux_1_1_x86_64",), ["pkg/x.so"], "elsewhere"),
+        (("cp312-cp312-linux_x86_64",), ["pkg/x.so"], "here"),
+        (("cp312-cp312-linux_aarch64",), ["pkg/x.so"], "here"),
+        (("py3-none-any",), ["pkg/libx.so.1"], ""),
+        ((), ["pkg/__init__.py"], ""),
+    ],
+)
+def test_tags_tell_where_a_distribution_was_compiled(
+    tmp_path: Path, tags: tuple[str, ...], files: list[str], built: str
+) -> None:
+    install(tmp_path, "pkg", dict.fromkeys(files, 1))
+    lines = ["Wheel-Version: 1.0", "Root-Is-Purelib: false", *(f"Tag: {tag}" for tag in tags)]
+    (tmp_path / SITE / "pkg-1.0.dist-info/WHEEL").write_text("\n".join(lines) + "\n")
+    [found] = take(str(tmp_path))["distributions"]
+    assert found["built"] == built
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ('{"url": "https://x.org/y", "vcs_info": {"vcs": "git", "commit_id": "0"}}', "vcs"),
+        ('{"url": "file:///src", "dir_info": {}}', "folder"),
+        ('{"url": "https://x.org/y.tar.gz", "archive_info": {}}', "archive"),
+        ("[]", ""),
+        ("{", ""),
+        (None, ""),
+    ],
+)
+def test_the_direct_address_tells_where_a_distribution_came_from(
+    tmp_path: Path, text: str | None, origin: str
+) -> None:
+    install(tmp_path, "pkg", {"pkg/__init__.py": 1})
+    if text is not None:
+        (tmp_path / SITE / "pkg-1.0.dist-info/direct_url.json").write_text(text)
+    [found] = take(str(tmp_path))["distributions"]
+    assert found["origin"] == origin
