@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ from phasewise.model.python.prepend import is_alone
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span, apply_edits
+from phasewise.model.wording import listed
 
 _DIRECTIVE = re.compile(r"(?:\ufeff?#\s*(?:syntax|escape|check)\s*=.*\n)*", re.I)
 
@@ -27,7 +29,7 @@ class NotDerivable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The Dockerfile for CI."""
+    """The Dockerfile for CI, without its header."""
 
     text: str
     dropped: tuple[str, ...]
@@ -64,12 +66,11 @@ def derive(
             edits.add(drop_instruction(dockerfile, instruction))
         else:
             edits.update(removal)
-    edits.add(_header(view, lists))
     return Derived(apply_edits(dockerfile.text, edits), tuple(dropped))
 
 
-def _header(view: RepoView, lists: Mapping[str, str]) -> Edit:
-    text = view.dockerfile.text
+def headed(text: str, view: RepoView, lists: Mapping[str, str], gone: Collection[str]) -> str:
+    """`text`, made from the target's Dockerfile, with the comment that says so; `gone` are Debian's packages."""
     newline = "\r\n" if "\r\n" in text else "\n"
     match = _DIRECTIVE.match(text)
     start = match.end() if match else 0
@@ -77,9 +78,17 @@ def _header(view: RepoView, lists: Mapping[str, str]) -> Edit:
         start = 1
     swaps = ", ".join(f"{posixpath.basename(new)} in place of {old}" for old, new in _by_name(lists))
     name = posixpath.basename(view.target.dockerfile)
-    first = f"# {name} for CI: {swaps}."
-    second = "# The rest is the same, to be kept so. Its images are tested and scanned, never deployed."
-    return Edit(Span(start, start), f"{first}{newline}{second}{newline}{newline}")
+    lines = [f"{name} for CI: {swaps}."]
+    if gone:
+        lines += textwrap.wrap(
+            f"Without {listed(gone)}: all packages of the list come built. Should one have to be compiled some day,"
+            f" the build fails here; then install them again as {name} does.",
+            100,
+            break_on_hyphens=False,
+        )
+    lines.append("The rest is the same, to be kept so. Its images are tested and scanned, never deployed.")
+    header = "".join(f"# {line}{newline}" for line in lines)
+    return f"{text[:start]}{header}{newline}{text[start:]}"
 
 
 def _by_name(lists: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from git import Repo
 from git_fixtures import own_git_settings
 from stories import bot_core
-from story_runs import commit_all, figures
+from story_runs import commit_all, figures, finish
 
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.session import Session
@@ -37,6 +37,8 @@ def test_the_image_for_ci(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         pytest.skip(missing.message)
     baseline = session.status().baseline
     try:
+        # What is inside the image tells which build tools the one for CI can do without.
+        finish(session.prepare())
         phases = commit_all(session)
         whole = cold(session, baseline)
         (light_target,) = (one for one in session.targets if one.dockerfile.endswith("Dockerfile.ci"))

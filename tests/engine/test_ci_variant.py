@@ -11,6 +11,7 @@ from phasewise.migration.census import take_census
 from phasewise.migration.events import BuildFinished
 from phasewise.migration.images import REPOSITORY_LABEL, Engine
 from phasewise.model.builds.references import build_references
+from phasewise.model.census import Built, Census
 from phasewise.model.measurement import Outcome
 from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView, Target
@@ -169,3 +170,65 @@ def test_a_project_with_extras(engine: Engine, repository: str, tmp_path: Path) 
     changed = replace(view, files=view.with_edits(phase.edits).files)
     assert changed.files["compose.yaml"].endswith("      dockerfile: Dockerfile.ci\n")
     assert check(tmp_path).returncode == 0
+
+
+COMPILING = {
+    "Dockerfile": (
+        "FROM python:3.12-slim AS builder\n"
+        "RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev git \\\n"
+        "    && rm -rf /var/lib/apt/lists/*\n"
+        "RUN python -m venv /opt/venv\n"
+        "COPY requirements.txt .\n"
+        "RUN /opt/venv/bin/pip install --no-cache-dir --no-compile -r requirements.txt\n"
+        "\n"
+        "FROM python:3.12-slim\n"
+        "COPY --from=builder /opt/venv /opt/venv\n"
+        "COPY main.py .\n"
+        'CMD ["/opt/venv/bin/python", "main.py"]\n'
+    ),
+    "main.py": "import xxhash\n\nprint(xxhash.xxh32(b'').hexdigest())\n\n\ndef f():\n    import numpy\n",
+    "compose.yaml": "services:\n  tests:\n    build: .\n",
+}
+
+
+def light_of(
+    engine: Engine, repository: str, root: Path, requirements: str, name: str
+) -> tuple[Phase, Census]:
+    """The phase for a repository with these requirements, its files written, and what production's image holds."""
+    files = {**COMPILING, "requirements.txt": requirements}
+    for path, text in files.items():
+        write(root, path, text)
+    census = take_census(engine, build(engine, repository, root, "Dockerfile", name))
+    view = RepoView(
+        Target("Dockerfile"), files, frozenset(files), build_references(files, files), census=census
+    )
+    phase = AddCiVariant().propose(view, {})
+    assert isinstance(phase, Phase), phase
+    for edit in phase.edits:
+        write(root, edit.path, edit.after or "")
+    return phase, census
+
+
+def test_compilers_stay_only_where_something_is_compiled(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    wheels, source = tmp_path / "wheels", tmp_path / "source"
+    phase, _ = light_of(engine, repository, wheels, "numpy==2.3.5\nxxhash==3.6.0\n", "wheels")
+    without = (wheels / "Dockerfile.ci").read_text()
+    assert "goes without gcc, libc6-dev and git" in phase.why
+    assert "apt-get" not in without
+    image = build(engine, repository, wheels, "Dockerfile.ci", "wheels-ci")
+    assert engine.run(image, ["/opt/venv/bin/python", "main.py"]).stdout.strip() == "02cc5d05"
+
+    compiled = "--no-binary xxhash\nnumpy==2.3.5\nxxhash==3.6.0\n"
+    phase, census = light_of(engine, repository, source, compiled, "source")
+    built = {each.name: each.built for each in census.distributions}
+    assert (built["xxhash"], built["numpy"]) == (Built.HERE, Built.ELSEWHERE)
+    assert "still installed in Dockerfile.ci, since xxhash is compiled from its source" in phase.why
+    image = build(engine, repository, source, "Dockerfile.ci", "source-ci")
+    assert engine.run(image, ["/opt/venv/bin/python", "main.py"]).stdout.strip() == "02cc5d05"
+
+    write(source, "Dockerfile.ci", without)
+    *_, naive = engine.build(source, source / "Dockerfile.ci")
+    assert isinstance(naive, BuildFinished)
+    assert naive.outcome is not Outcome.BUILT, "whoever takes the compiler away here breaks the build"

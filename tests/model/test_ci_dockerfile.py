@@ -2,7 +2,7 @@
 
 import pytest
 
-from phasewise.model.ci.light_dockerfile import NotDerivable, derive
+from phasewise.model.ci.light_dockerfile import NotDerivable, derive, headed
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.repo import RepoView, Target
 
@@ -16,15 +16,13 @@ PATHS = ("requirements.txt", "pyproject.toml", "api/requirements.txt", "constrai
 
 
 def derived(body: str, top: str = "FROM python:3.12-slim\nWORKDIR /srv\n") -> tuple[str, tuple[str, ...]]:
-    """The text below the header, and the dropped commands."""
+    """The text below `top`, and the dropped commands."""
     files = dict.fromkeys(PATHS, "") | {"Dockerfile": f"{top}{body}"}
     view = RepoView(Target("Dockerfile"), files, frozenset(files))
     found = derive(view, LISTS, ("torch", "spacy"), ("torch", "spacy"))
     Dockerfile.parse(found.text)
-    header, gap, rest = found.text.partition("\n\n")
-    assert gap
-    assert header.count("\n") == 1
-    return rest.removeprefix(top), found.dropped
+    assert found.text.startswith(top)
+    return found.text.removeprefix(top), found.dropped
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,9 @@ def test_named_packages_and_commands_that_need_them_go() -> None:
 def test_the_header_stands_below_the_directives() -> None:
     top = "# syntax=docker/dockerfile:1\n# escape=\\\n"
     files = {"requirements.txt": "", "Dockerfile": f"{top}# ours\nFROM x\nCOPY requirements.txt .\n"}
-    text = derive(RepoView(Target("Dockerfile"), files, frozenset(files)), LISTS, (), ()).text
+    view = RepoView(Target("Dockerfile"), files, frozenset(files))
+    text = headed(derive(view, LISTS, (), ()).text, view, LISTS, ("gcc", "git"))
+    assert "# Without gcc and git: all packages of the list come built." in text
     assert text.startswith(f"{top}# Dockerfile for CI: ")
     assert Dockerfile.parse(text).directives == {"syntax": "docker/dockerfile:1", "escape": "\\"}
 
@@ -149,6 +149,7 @@ def test_the_header_stands_below_the_directives() -> None:
 def test_line_ends_and_byte_order_mark_stay() -> None:
     source = "\ufeffFROM x\r\nCOPY requirements.txt .\r\nRUN pip install -r requirements.txt\r\n"
     files = {"requirements.txt": "", "Dockerfile": source}
-    text = derive(RepoView(Target("Dockerfile"), files, frozenset(files)), LISTS, (), ()).text
+    view = RepoView(Target("Dockerfile"), files, frozenset(files))
+    text = headed(derive(view, LISTS, (), ()).text, view, LISTS, ())
     assert text.startswith("\ufeff# Dockerfile for CI")
     assert text.count("\n") == text.count("\r\n") == source.count("\n") + 3

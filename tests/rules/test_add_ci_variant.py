@@ -15,10 +15,12 @@ from phasewise.migration import scan
 from phasewise.migration.git import Repository
 from phasewise.model.builds.references import build_references
 from phasewise.model.builds.yaml_edit import load
-from phasewise.model.census import Census, Distribution
+from phasewise.model.census import Built, Census, Distribution
+from phasewise.model.ci.variant import production_of
 from phasewise.model.phase import Declined, FileEdit, Phase, Risk
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.add_ci_variant import AddCiVariant
+from phasewise.rules.discovery import all_rules
 from tests.stories import bahr, bot_core, phentrieve, truthgraph
 
 MB = 1_000_000
@@ -371,3 +373,84 @@ def test_a_later_change_of_productions_dockerfile_is_named() -> None:
     assert isinstance(answer, Declined)
     assert answer.wrong
     assert "Dockerfile has changed since Dockerfile.ci was made from it" in answer.reason
+
+
+# -- build tools -------------------------------------------------------------------------------------------
+
+
+def measured(view: RepoView, *built_here: str) -> RepoView:
+    """The view with a census in which everything that is asked for came built, but for `built_here`."""
+    names = {each.name for each in production_of(view).requirements} | {"joblib", "scipy", *built_here}
+    needs = {"lightgbm": ("numpy", "scipy"), "scikit-learn": ("joblib", "scipy")}
+    versions = {"numpy": "2.3.5", "scikit-learn": "1.7.2", "scipy": "1.16.3"}
+    exact = {
+        each.name: next(iter(each.parsed.specifier)).version
+        for each in production_of(view).requirements
+        if each.parsed and each.is_exact
+    }
+    found = tuple(
+        Distribution(
+            name,
+            exact.get(name) or versions.get(name, "1"),
+            "/opt/venv/lib/python3.11/site-packages",
+            50 * MB if name in needs else MB,
+            (name.replace("-", "_").replace("scikit_learn", "sklearn"),),
+            needs.get(name, ()),
+            built=Built.HERE if name in built_here else Built.ELSEWHERE,
+        )
+        for name in sorted(names)
+    )
+    return replace(view, census=Census(1_000 * MB, (), 1_000 * MB, distributions=found))
+
+
+def test_compilers_stay_out_where_every_package_comes_built(
+    story: Callable[[ModuleType, str], RepoView],
+) -> None:
+    view = measured(story(bot_core, bot_core.DOCKERFILE))
+    phase = fires(view)
+    text = after(phase, "python-ai-service/Dockerfile.ci")
+    header, _, rest = text.partition("\n\n")
+    assert header.startswith(
+        "# Dockerfile for CI: requirements-ci.txt in place of requirements.txt.\n# Without curl, gcc,"
+    )
+    assert "install them again as Dockerfile does" in " ".join(header.split("\n# "))
+    assert rest.startswith(
+        "# Two stages: compilers stay behind in the builder\nFROM python:3.11-slim AS builder\n\nRUN python -m venv"
+    )
+    assert rest.count("apt-get") == 2, "the image itself installs libgomp1 as before"
+    assert (
+        "goes without curl, gcc, g++, make, cmake and git: no package of the light list is compiled"
+        in phase.why
+    )
+    lines = {(each.path, each.text.strip(" \\")) for each in phase.evidence}
+    assert {(bot_core.DOCKERFILE, tool) for tool in ("gcc", "cmake", "git")} <= lines
+
+
+def test_a_package_that_is_compiled_keeps_the_compilers(
+    story: Callable[[ModuleType, str], RepoView],
+) -> None:
+    view = measured(story(bot_core, bot_core.DOCKERFILE), "uvloop")
+    phase = fires(view)
+    assert "    gcc \\\n" in after(phase, "python-ai-service/Dockerfile.ci")
+    assert "git: still installed in python-ai-service/Dockerfile.ci, since uvloop is compiled" in phase.why
+
+
+def test_what_is_left_out_may_be_compiled(story: Callable[[ModuleType, str], RepoView]) -> None:
+    view = measured(story(bot_core, bot_core.DOCKERFILE), "lightgbm")
+    assert "cmake" not in after(fires(view), "python-ai-service/Dockerfile.ci").partition("\n\n")[2]
+
+
+def test_binutils_alone_stay_for_what_strips(story: Callable[[ModuleType, str], RepoView]) -> None:
+    """Every phase that comes before has changed the builder: mounts for apt, strip, a program that prunes."""
+    view = story(bot_core, bot_core.DOCKERFILE)
+    for rule in all_rules():
+        answer = rule.propose(view, {})
+        if isinstance(answer, Phase) and answer.risk is not Risk.ASK and rule.order < RULE.order:
+            view = view.with_edits(answer.edits)
+    builder = (
+        after(fires(measured(view)), "python-ai-service/Dockerfile.ci")
+        .partition("\nFROM ")[2]
+        .partition("\nFROM ")[0]
+    )
+    assert "strip --strip-unneeded" in builder
+    assert "apt-get install -y --no-install-recommends \\\n    binutils\n" in builder
