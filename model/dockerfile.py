@@ -177,6 +177,12 @@ class Dockerfile:
         """
         return split_words(instruction.keyword, instruction.joined, self.escape)
 
+    def executed(self, instruction: Instruction) -> str:
+        """The instruction's value and the bodies of its heredocs, a line each."""
+        return "\n".join(
+            (instruction.value, *(heredoc.body.of(self.text) for heredoc in instruction.heredocs))
+        )
+
     def lines(self, instruction: Instruction, comments: bool = True) -> Span:
         """The whole lines of the instruction, and of the comments directly above, with the last newline."""
         start = (instruction.comments[0] if comments and instruction.comments else instruction).span.start

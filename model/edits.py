@@ -44,3 +44,11 @@ def insert_after(dockerfile: Dockerfile, instruction: Instruction, lines: str) -
     newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
     missing = "" if dockerfile.text[:end].endswith("\n") else newline
     return Edit(Span(end, end), missing + lines.replace("\n", newline))
+
+
+def insert_paragraph(dockerfile: Dockerfile, instruction: Instruction, lines: str) -> Edit:
+    """`insert_after` with a blank line in front, and one behind where none stands there."""
+    place = insert_after(dockerfile, instruction, f"\n{lines}")
+    if dockerfile.text[place.span.end :].startswith(("\n", "\r\n")):
+        return place
+    return insert_after(dockerfile, instruction, f"\n{lines}\n")

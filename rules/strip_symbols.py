@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
-from phasewise.model.edits import drop_instruction, insert_after
+from phasewise.model.edits import drop_instruction, insert_paragraph
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.measured_packages import measured_places
-from phasewise.model.text import Edit, apply_edits
+from phasewise.model.text import apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
 _BUILD_TOOLS = frozenset({"binutils", "gcc", "g++", "build-essential", "clang", "gfortran", "dpkg-dev"})
@@ -176,11 +176,7 @@ def _stripped(
 ) -> str:
     """The Dockerfile with the strip behind `install`, and without those that stand elsewhere."""
     tools = "" if _has_binutils(dockerfile, install) else _INSTALL_BINUTILS
-    block = "\n" + _STRIP.format(install=tools, path=path)
-    place = insert_after(dockerfile, install, block)
-    if not dockerfile.text[place.span.end :].startswith(("\n", "\r\n")):
-        place = insert_after(dockerfile, install, f"{block}\n")
-    edits: list[Edit] = [place]
+    edits = [insert_paragraph(dockerfile, install, _STRIP.format(install=tools, path=path))]
     for instruction, commands in present:
         script = Script.of(dockerfile, instruction)
         rest = script.without(commands) if script else ()

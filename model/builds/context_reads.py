@@ -187,10 +187,7 @@ class Reads:
         for dockerfile in self._dockerfiles:
             for instruction in dockerfile.instructions:
                 if instruction.keyword not in ("COPY", "ADD", "FROM", "LABEL", "WORKDIR"):
-                    text = "\n".join(
-                        [instruction.value, *(body.body.of(dockerfile.text) for body in instruction.heredocs)]
-                    )
-                    found.append((dockerfile.path, instruction.line, text))
+                    found.append((dockerfile.path, instruction.line, dockerfile.executed(instruction)))
         found += outside_commands(self._view)
         for path in sorted(self._view.paths):
             if is_script(path) and not is_vendored(path):

@@ -39,8 +39,7 @@ def fixed(view: RepoView) -> Iterator[tuple[str, int]]:
 
 def _of_instruction(view: RepoView, instruction: Instruction) -> Iterator[tuple[str, int]]:
     dockerfile = view.dockerfile
-    bodies = " ".join(heredoc.body.of(dockerfile.text) for heredoc in instruction.heredocs)
-    read = f"{instruction.value}\n{bodies}"
+    read = dockerfile.executed(instruction)
     if _AMD64.search(read) and not _ASKS.search(read):
         place = _AMD64.search(dockerfile.text, instruction.span.start)
         yield dockerfile.path, dockerfile.line_of(place.start() if place else instruction.span.start)

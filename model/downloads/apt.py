@@ -37,9 +37,10 @@ def without_docker_clean(view: RepoView, instruction: Instruction, script: Scrip
         for each in ancestor.instructions:
             if each.keyword != "RUN" or each.span > instruction.span:
                 continue
-            bodies = "".join(heredoc.body.of(view.dockerfile.text) for heredoc in each.heredocs)
             earlier = Script.of(view.dockerfile, each) if each.span < instruction.span else None
-            if "docker-clean" in each.value + bodies or (earlier and fetches_and_installs(earlier)):
+            if "docker-clean" in view.dockerfile.executed(each) or (
+                earlier and fetches_and_installs(earlier)
+            ):
                 return
     text = view.dockerfile.text
     first = next(command for command in script.commands if command.name == "apt-get")

@@ -139,7 +139,7 @@ def _named_outside(view: RepoView, place: str) -> str | None:
 
 def _names(dockerfile: Dockerfile, instruction: Instruction, place: str) -> bool:
     """Whether an instruction speaks of the directory or of something in it."""
-    texts = [instruction.value, *(heredoc.body.of(dockerfile.text) for heredoc in instruction.heredocs)]
+    texts = [dockerfile.executed(instruction)]
     if instruction.keyword in ("COPY", "ADD", "WORKDIR") and (words := dockerfile.words(instruction)):
         texts.append(
             f"{dockerfile.workdir(instruction)}/{dockerfile.expand(words[-1].value, instruction) or ''}"

@@ -1,0 +1,46 @@
+"""What pruning an environment saves, by the census of the baseline's image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from phasewise.model.census import Census, Distribution
+from phasewise.model.paths import within
+from phasewise.model.phase import Prediction, part
+from phasewise.model.pruning.prunable import Prunable
+from phasewise.model.python.bytecode import compilations
+from phasewise.model.repo import RepoView
+from phasewise.model.stages.measured_packages import BROUGHT_ALONG, base_pip, measured_folders
+
+
+def predicted(view: RepoView, found: Prunable) -> Prediction:
+    """The most that can go; legacy bytecode counts only while the build makes it."""
+    census, parts = view.census, found.parts
+    if census is None:
+        return Prediction(None, "known once the baseline is built")
+    folders = measured_folders(view, found.path)
+    if not folders:
+        return Prediction(None, f"where the baseline's image has the packages of {found.path} is not known")
+    compiles = any(
+        each.legacy for each in compilations(view.dockerfile, view.dockerfile.needed_by(view.stage))
+    )
+    gone = census.parts("test", *folders) if parts.tests else {}
+    if parts.tests and compiles:
+        gone |= census.parts("test_legacy_bytecode", *folders)
+    if parts.headers:
+        gone |= census.parts("static_library", *folders)
+    for each in _installers(census, found.path, folders) if parts.installers else ():
+        legacy = 0 if compiles else each.legacy_bytecode_bytes
+        gone[part("python", each.name)] = each.size_bytes - legacy
+    counted = parts.named(headers="")
+    return Prediction.of(gone, f"at most: {counted} under {found.path}, less what packages import")
+
+
+def _installers(census: Census, path: str, folders: Sequence[str]) -> list[Distribution]:
+    """The installers of the environment that no package requires; the base image's pip for a new one's."""
+    others = [each for each in census.distributions if each.name not in BROUGHT_ALONG]
+    needed = {name for each in others if each.location in folders for name in each.requires}
+    own = [each for each in census.distributions if within(each.location, path)]
+    if not any(within(folder, path) for folder in folders):
+        own = [pip] if (pip := base_pip(census)) else []
+    return [each for each in own if each.name in BROUGHT_ALONG and each.name not in needed]
