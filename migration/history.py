@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from threading import Thread
 
 from phasewise.migration.git import Repository
 from phasewise.migration.git_process import GitFailed
@@ -55,22 +57,45 @@ def _elsewhere(repository: Repository, commit: str) -> frozenset[str] | None:
 class Introduced(Mapping[tuple[str, int], Provenance]):
     """The provenance of (path, 1-based line) at one commit; a file is blamed when one of its lines is asked for.
 
+    With the first question, git is asked about the `likely` files too, beside what the caller goes on to do:
+    one process for each file in turn is a fifth of the time until the plan is there.
+
     Iterating blames every file: it is for small repositories and tests.
     """
 
-    def __init__(self, repository: Repository, commit: str) -> None:
-        self._repository, self._commit = repository, commit
-        self._files: dict[str, Mapping[int, Provenance]] = {}
+    def __init__(self, repository: Repository, commit: str, likely: Sequence[str] = ()) -> None:
+        self._repository, self._commit, self._likely = repository, commit, likely
+        self._files: dict[str, Future[Mapping[int, Provenance]]] = {}
 
     def _of(self, path: str) -> Mapping[int, Provenance]:
+        if not self._files:
+            self._begin()
         if path not in self._files:
+            self._files[path] = Future()
+            self._answer(path)
+        return self._files[path].result()
+
+    def _begin(self) -> None:
+        """Promises the likely files, and has them answered in turn without waiting for them."""
+        ahead = tuple(self._likely)
+        self._files.update((path, Future()) for path in ahead)
+        if ahead:
+            Thread(target=self._answer_all, args=[ahead], daemon=True).start()
+
+    def _answer_all(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self._answer(path)
+
+    def _answer(self, path: str) -> None:
+        future = self._files[path]
+        try:
             entry = self._repository.entries(self._commit).get(path)
             known = entry is not None and entry.is_regular
-            self._files[path] = self._blamed(path) if known else {}
-        return self._files[path]
-
-    def _blamed(self, path: str) -> Mapping[int, Provenance]:
-        return _introduced(self._repository, path, self._commit, self._elsewhere)
+            future.set_result(
+                _introduced(self._repository, path, self._commit, self._elsewhere) if known else {}
+            )
+        except BaseException as error:
+            future.set_exception(error)
 
     @cached_property
     def _elsewhere(self) -> frozenset[str] | None:

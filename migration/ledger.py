@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from phasewise.migration.git import Logged, Repository
 from phasewise.model import commit_message
@@ -58,22 +59,38 @@ def rollback_message(applied: Applied, target: Target) -> str:
 
 def applied(repository: Repository, target: Target) -> tuple[Applied, ...]:
     """The phases that HEAD holds, oldest first, without those that were taken back."""
-    entries = standing(repository.log(), target).applied
+    entries = _standing(repository, target).applied
     files = repository.files_of([entry.commit for entry in entries])
     return tuple(replace(entry, files=files[entry.commit]) for entry in entries)
 
 
 def rolled_back(repository: Repository, target: Target) -> tuple[str, ...]:
     """The ids of the phases that were applied and taken back, and not applied again."""
-    return standing(repository.log(), target).rolled_back
+    return _standing(repository, target).rolled_back
 
 
 def baseline(repository: Repository, target: Target) -> str:
     """The commit that the migration starts from: before the oldest phase, else HEAD."""
-    first = standing(repository.log(), target).first
+    first = _standing(repository, target).first
     if first is None:
         return repository.head()
     return first.parents[0] if first.parents else first.sha
+
+
+def _standing(repository: Repository, target: Target) -> Standing:
+    """The standing at HEAD. Of a long history only the commits that tell something are kept for the next question."""
+    log = repository.log()
+    known = _telling.get(repository)
+    if known is None or known[0] is not log:
+        known = _telling[repository] = log, tuple(filter(_tells, log))
+    return standing(known[1], target)
+
+
+_telling: WeakKeyDictionary[Repository, tuple[tuple[Logged, ...], tuple[Logged, ...]]] = WeakKeyDictionary()
+
+
+def _tells(commit: Logged) -> bool:
+    return len(commit.parents) < 2 and commit_message.may_tell(commit.message)
 
 
 def standing(log: Iterable[Logged], target: Target) -> Standing:
@@ -98,10 +115,7 @@ def standing(log: Iterable[Logged], target: Target) -> Standing:
             undoing[by] = entry
             gone[id] = None
 
-    telling = [
-        commit for commit in log if len(commit.parents) < 2 and commit_message.may_tell(commit.message)
-    ]
-    for commit in reversed(telling):
+    for commit in reversed([commit for commit in log if _tells(commit)]):
         marks = commit_message.read(commit.message)
         if marks.phase and marks.is_of(target):
             first = first or commit

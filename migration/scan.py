@@ -24,6 +24,8 @@ __all__ = ["DockerfileError", "RepoView", "builds", "scan", "view"]
 _MOST_LOOKED_INTO = 1000
 """Files without an extension that are opened to see whether they are Dockerfiles."""
 
+_MOST_BLAMED_AHEAD = 32
+
 _PYTHON = re.compile(r"\b(?:python\d*|pip\d*|uv|poetry|conda)\b")
 
 
@@ -79,16 +81,23 @@ def _snapshot(repository: Repository, commit: str) -> _Snapshot:
     known = _snapshots.setdefault(repository, {})
     if commit not in known:
         files, paths = repository.files(commit), frozenset(repository.tree(commit))
+        references = build_references(files, paths)
         while len(known) >= _MOST_SNAPSHOTS:
             known.pop(next(iter(known)))
         known[commit] = _Snapshot(
             files,
             paths,
-            build_references(files, paths),
-            Introduced(repository, commit),
+            references,
+            Introduced(repository, commit, _asked_about(paths, references)),
             Sizes(repository, commit),
         )
     return known[commit]
+
+
+def _asked_about(paths: frozenset[str], references: Sequence[BuildReference]) -> list[str]:
+    """The files whose lines the evidence of a plan comes from, as a rule: what is built, and what builds it."""
+    own = {path for path in paths if is_named_so(path) and not is_vendored(path)}
+    return sorted(own | {reference.path for reference in references})[:_MOST_BLAMED_AHEAD]
 
 
 def _dockerfiles(snapshot: _Snapshot) -> list[str]:

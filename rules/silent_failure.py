@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import cache
 from itertools import pairwise
 
 from phasewise.model.dockerfile import Dockerfile, Instruction
@@ -191,12 +192,14 @@ def _has_strip(dockerfile: Dockerfile, instruction: Instruction) -> bool:
 
 def _optional(view: RepoView) -> Callable[[Simple], bool]:
     """Says of a step whether it names a file that is not in the repository, so that it may well fail."""
-    names = {path.rpartition("/")[2] for path in view.paths}
-    folders = {part for path in view.paths for part in path.split("/")[:-1]}
+
+    @cache
+    def names() -> set[str]:
+        return {part for path in view.paths for part in path.split("/")}
 
     def known(word: str) -> bool:
         name = word.rstrip("/").rpartition("/")[2]
-        return "$" in word or name in ("", ".") or any(fnmatch(n, name) for n in (*names, *folders))
+        return "$" in word or name in ("", ".") or any(fnmatch(n, name) for n in names())
 
     def optional(step: Simple) -> bool:
         words = [word.value for word in step.words]

@@ -76,7 +76,6 @@ _PROBE = re.compile(r"^\s*(-\s*)?(command|entrypoint|test|exec|args|startCommand
 _RUNNERS = re.compile(
     r"\.ya?ml$|(^|/)(railway|fly|render|app|apprunner|devcontainer)\.(toml|json)$|(^|/)Procfile$"
 )
-_CODE = re.compile(r"\.py$")
 _NOT_SHIPPED = re.compile(
     r"(^|/)(tests?|docs?|\.venv|venv|node_modules|examples?|benchmarks?)/|(^|/)(test_\w+|conftest|noxfile|setup)\.py$"
 )
@@ -152,9 +151,13 @@ def unversioned_loads(view: RepoView) -> dict[str, Use]:
 
 def shipped_code(view: RepoView) -> Iterator[str]:
     """The Python files in the build context that may be in the image."""
-    for path in view.matching(_CODE):
-        if _in_context(view, path) and not _NOT_SHIPPED.search(path):
-            yield path
+    yield from _shipped(view.paths, normalise(view.target.context))
+
+
+@lru_cache(maxsize=64)
+def _shipped(paths: frozenset[str], context: str) -> tuple[str, ...]:
+    code = (path for path in paths if path.endswith(".py") and _is_within(context, path))
+    return tuple(sorted(path for path in code if not _NOT_SHIPPED.search(path)))
 
 
 def _is_script(view: RepoView, path: str, name: str) -> bool:
@@ -164,7 +167,10 @@ def _is_script(view: RepoView, path: str, name: str) -> bool:
 
 
 def _in_context(view: RepoView, path: str) -> bool:
-    context = normalise(view.target.context)
+    return _is_within(normalise(view.target.context), path)
+
+
+def _is_within(context: str, path: str) -> bool:
     return context == "." or path.startswith(f"{context}/")
 
 
@@ -234,12 +240,18 @@ def _python_uses(view: RepoView, path: str, wanted: frozenset[str]) -> Iterator[
         hinted = any(hint in text for hint in _HINTS[command])
         if hinted and (match := _LIBRARIES[command].search(text)):
             yield Use(command, view.evidence(path, text.count("\n", 0, match.end()) + 1))
-    if not any(caller in text for caller in CALLERS):
+    if not _starts_processes(text):
         return
     for match in _strings(wanted).finditer(text):
         before = text[max(0, match.start() - _CONTEXT) : match.start()]
         if _CALL.search(before) or (match[1] not in WORDS and _LIST.search(before)):
             yield Use(match[1], view.evidence(path, text.count("\n", 0, match.start()) + 1))
+
+
+# Rules and targets ask the same of the same thousands of files.
+@lru_cache(maxsize=4096)
+def _starts_processes(text: str) -> bool:
+    return any(caller in text for caller in CALLERS)
 
 
 @cache
