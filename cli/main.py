@@ -80,7 +80,11 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
     for target in shown:
         session.select(target)
         wanted = session.budget_bytes() if goal is None else goal
-        plans.append(output.Planned(target, session.plan(), session.floor(), wanted, session.left_out()))
+        plans.append(
+            output.Planned(
+                target, session.plan(), session.floor(), wanted, session.left_out(), session.elsewhere()
+            )
+        )
     if as_json:
         output.data(output.plan_record(session, plans))
     else:

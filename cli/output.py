@@ -39,6 +39,7 @@ from phasewise.model.units import duration, size, size_change
 if TYPE_CHECKING:
     # Names in annotations only: the terminal UI draws its first frame without git and the Dockerfile parser.
     from phasewise.migration.session import Session
+    from phasewise.model.elsewhere import Elsewhere
     from phasewise.model.floor import Floor, Goal
     from phasewise.model.hunks import LeftOut
     from phasewise.model.repo import Target
@@ -142,6 +143,8 @@ class Planned:
     goal_bytes: int | None = None
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     """What the user left out, by phase."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """The phases of other targets that change files which this one reads too."""
 
     @property
     def goal(self) -> Goal | None:
@@ -166,8 +169,13 @@ def plan_record(session: Session, plans: Sequence[Planned]) -> dict[str, Any]:
                     {"id": declined.id, "reason": declined.reason} for declined in each.plan.declined
                 ],
                 "shared": [
-                    {"id": phase.id, "dockerfile": other.dockerfile, "stage": other.stage}
-                    for other, phase in _shared(each, plans)
+                    {
+                        "id": one.phase.id,
+                        "dockerfile": one.target.dockerfile,
+                        "stage": one.target.stage,
+                        "files": list(one.paths),
+                    }
+                    for one in each.elsewhere
                 ],
                 "floor": floor_record(each.floor),
                 "goal": goal_record(each.goal),
@@ -204,21 +212,14 @@ def print_plans(plans: Sequence[Planned]) -> None:
             reasons.setdefault(declined.reason, []).append(declined.id)
         for reason, ids in reasons.items():
             _out(f"\n- {', '.join(ids)}: {reason}")
-        for other, phase in _shared(each, plans):
-            _out(f"\n{phase.id} of {other.label} changes files that this target shares")
+        for one in each.elsewhere:
+            _out(
+                f"\n{one.phase.id} of {one.target.label} changes files that this target shares: "
+                f"{', '.join(one.paths)}"
+            )
         _out("")
         for line in _outlook(each):
             _out(line)
-
-
-def _shared(planned: Planned, plans: Sequence[Planned]) -> list[tuple[Target, Phase]]:
-    """The phases of the other targets that change files which this one reads too."""
-    return [
-        (other.target, phase)
-        for other in plans
-        for phase in other.plan.phases
-        if planned.target.label in phase.affects
-    ]
 
 
 def _hunk_lines(phase: Phase, left_out: LeftOut) -> list[str]:

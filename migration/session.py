@@ -17,8 +17,10 @@ from phasewise.migration.history import HistoryEntry, commits_of
 from phasewise.migration.planning import left_out, rule_of
 from phasewise.migration.report import render
 from phasewise.migration.survey import Survey
+from phasewise.model.builds.affected import reaching
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import DockerfileError
+from phasewise.model.elsewhere import Elsewhere
 from phasewise.model.floor import Floor
 from phasewise.model.hunks import LeftOut
 from phasewise.model.measurement import Scenario
@@ -46,6 +48,7 @@ class Session:
         self._choices = Choices(repository.git_directory)
         self._rules = all_rules() if rules is None else tuple(rules)
         self._builder: str | None = None
+        self._surveys: dict[Target, Survey] = {}
         self.select(target)
 
     @classmethod
@@ -88,11 +91,21 @@ class Session:
     def select(self, target: Target) -> None:
         """Turns to another target."""
         self.target = target
-        self._survey = Survey(self.repository, target, self._choices, self._rules)
+        self._survey = self._survey_of(target)
+
+    def _survey_of(self, target: Target) -> Survey:
+        """Kept: a plan is made once for the same text, whichever target is turned to meanwhile."""
+        return self._surveys.setdefault(target, Survey(self.repository, target, self._choices, self._rules))
 
     def plan(self) -> Plan:
         """The phases that HEAD's text calls for, and what was declined."""
         return self._survey.plan()
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """The phases proposed for other targets that edit files which this one reads too; plans all of them."""
+        others = [target for target in self.targets if target.dockerfile != self.target.dockerfile]
+        plans = [(other, self._survey_of(other).open_phases()) for other in others]
+        return reaching(self._survey.view(self.repository.head()), plans)
 
     def status(self) -> Status:
         """Everything that a front end shows of the target."""

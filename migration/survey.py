@@ -73,6 +73,12 @@ class Survey:
         """The phases that HEAD's text calls for, and what was declined."""
         return self._plan(self.applied())
 
+    def open_phases(self) -> tuple[Phase, ...]:
+        """The phases of the plan that the user has not set aside."""
+        applied = self.applied()
+        skipped = self._wishes(applied).skipped
+        return tuple(phase for phase in self._plan(applied).phases if phase.id not in skipped)
+
     def proposal(self, id: str) -> tuple[Phase, Picks, LeftOut]:
         """The phase as it stands on HEAD's text, whatever the plan would put before it, without what is unticked.
 

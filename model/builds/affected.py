@@ -1,4 +1,4 @@
-"""Which other targets read a file that a phase of one target edits."""
+"""Which other targets read a file that a phase of one target edits; and the other way round."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from phasewise.model.builds.dockerignore import is_ignored
 from phasewise.model.builds.gitlab import is_gitlab
 from phasewise.model.builds.workflow import is_workflow
 from phasewise.model.dockerfile import DockerfileError, Instruction
+from phasewise.model.elsewhere import Elsewhere
+from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView, Target
 
 
@@ -24,6 +26,16 @@ def affected(view: RepoView, targets: Iterable[Target], paths: Collection[str]) 
     return tuple(
         other for other in others if any(reads(replace(view, target=other), path) for path in shared)
     )
+
+
+def reaching(view: RepoView, others: Iterable[tuple[Target, Iterable[Phase]]]) -> tuple[Elsewhere, ...]:
+    """The phases of other Dockerfiles' targets that edit a file which the view's target reads too."""
+    found = []
+    for other, phases in others:
+        for phase in phases if other.dockerfile != view.target.dockerfile else ():
+            shared = [path for path in phase.files if path != other.dockerfile and reads(view, path)]
+            found += [Elsewhere(other, phase, tuple(shared))] if shared else []
+    return tuple(found)
 
 
 def reads(view: RepoView, path: str) -> bool:

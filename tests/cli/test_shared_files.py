@@ -1,6 +1,9 @@
 """A phase that edits what several targets read says so, in its own plan and in theirs."""
 
+from dataclasses import replace
+
 import pytest
+from calling import Phasewise
 from git_sandbox import Sandbox
 
 from phasewise.cli import output
@@ -47,7 +50,7 @@ def planned(session: Session) -> list[output.Planned]:
     plans = []
     for target in session.targets:
         session.select(target)
-        plans.append(output.Planned(target, session.plan(), session.floor()))
+        plans.append(output.Planned(target, session.plan(), session.floor(), elsewhere=session.elsewhere()))
     return plans
 
 
@@ -56,12 +59,45 @@ def test_the_plans_name_each_other(session: Session, capsys: pytest.CaptureFixtu
     targets = {target["dockerfile"]: target for target in output.plan_record(session, plans)["targets"]}
     assert targets[API]["phases"][0]["affects"] == [WORKER]
     assert targets[WORKER]["phases"][0]["affects"] == [API]
-    assert targets[API]["shared"] == [{"id": "lighter", "dockerfile": WORKER, "stage": None}]
+    assert targets[API]["shared"] == [
+        {"id": "lighter", "dockerfile": WORKER, "stage": None, "files": ["requirements.txt"]}
+    ]
     assert targets[ALONE]["shared"] == targets[ALONE]["phases"] == []
     output.print_plans(plans)
     said = capsys.readouterr().out
     assert f"    also affects {WORKER}\n" in said
-    assert f"lighter of {API} changes files that this target shares\n" in said
+    assert f"lighter of {API} changes files that this target shares: requirements.txt\n" in said
+
+
+def test_a_stage_of_its_own_hears_of_other_dockerfiles_and_not_of_what_they_set_aside(
+    session: Session,
+) -> None:
+    api, worker = (
+        next(target for target in session.targets if target.dockerfile == path) for path in (API, WORKER)
+    )
+    session.select(replace(api, stage="0"))
+    (other,) = session.elsewhere()
+    assert (other.target, other.phase.id, other.paths) == (worker, "lighter", ("requirements.txt",))
+    session.select(worker)
+    session.skip("lighter", True)
+    session.select(api)
+    assert session.elsewhere() == ()
+
+
+def test_one_dockerfile_asked_for_is_told_of_the_others(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    text = 'FROM python:3.12-slim\nCOPY . /app\nCMD ["python", "/app/main.py"]\n'
+    files = {
+        "Dockerfile": text,
+        "worker.Dockerfile": text,
+        "main.py": "",
+        "README.md": "",
+        "tests/test_a.py": "",
+    }
+    sandbox.commit("two targets, one build context", **files)
+    (target,) = phasewise("plan", "--json", "--dockerfile", "Dockerfile", sandbox.root).json["targets"]
+    assert target["dockerfile"] == "Dockerfile"
+    other = {"dockerfile": "worker.Dockerfile", "stage": None, "files": [".dockerignore"]}
+    assert target["shared"] == [{"id": "explicit_context", **other}]
 
 
 def test_what_was_done_for_another_target_is_not_a_riddle(session: Session) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from phasewise.model.builds.affected import affected, reads
+from phasewise.model.builds.affected import affected, reaching, reads
+from phasewise.model.phase import FileEdit, Phase, Risk
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
 
 API, WORKER, WEB = Target("api/Dockerfile"), Target("worker/Dockerfile"), Target("web/Dockerfile", "web")
@@ -70,3 +71,15 @@ def test_mounts_count_and_other_stages_do_not() -> None:
 def test_a_dockerfile_that_does_not_parse_reads_nothing() -> None:
     view = RepoView(API, {**FILES, "worker/Dockerfile": "RUN x\n"}, frozenset())
     assert labels("requirements.txt", view=view) == []
+
+
+def test_what_others_do_reaches_a_target_by_the_files_that_it_reads() -> None:
+    def phase(id: str, *paths: str) -> Phase:
+        return Phase(id, "title", "why", tuple(FileEdit(path, "a", "b") for path in paths), (), Risk.SAFE)
+
+    pins, own = phase("pins", "worker/Dockerfile", "requirements.txt"), phase("own", "worker/Dockerfile")
+    found = reaching(VIEW, [(WORKER, [pins, own]), (WEB, [phase("page", "web/package.json")]), (API, [pins])])
+    assert [(one.target, one.phase.id, one.paths) for one in found] == [
+        (WORKER, "pins", ("requirements.txt",))
+    ]
+    assert [edit.path for edit in found[0].edits] == ["requirements.txt"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from phasewise.migration.errors import Cancelled, NoEngine, PhasewiseError
 from phasewise.migration.events import Cancel, Event
 from phasewise.model.census import Census
+from phasewise.model.elsewhere import Elsewhere
 from phasewise.model.repo import Target
 from phasewise.model.status import Row, State, Status
 from phasewise.rules.discovery import all_rules
@@ -44,6 +45,7 @@ class FakeSession:
         self.found = census
         self.entries: tuple[object, ...] = ()
         self.text = "## Smaller image\n\n- one phase\n"
+        self.others: tuple[Elsewhere, ...] = ()
         self.pages: dict[str, str] = {}
         """Pages to show instead of the rules' own."""
         self.later: tuple[str, ...] = ()
@@ -87,6 +89,9 @@ class FakeSession:
     def report(self, format: str) -> str:
         assert format == "md"
         return self.text
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        return self.others
 
     def page(self, phase: str) -> str:
         return self.pages.get(phase) or page(next(rule for rule in all_rules() if rule.id == phase))

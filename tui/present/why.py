@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.content import Content
 
 from phasewise.migration import sentences
+from phasewise.model.elsewhere import Elsewhere
 from phasewise.model.phase import Declined, Evidence, Phase, Provenance, Risk
 from phasewise.model.status import Row
 from phasewise.tui import text
@@ -15,8 +16,8 @@ _RISKS = {Risk.SAFE: "$text-success", Risk.CHECK: "$text-warning", Risk.ASK: "bo
 _LABEL_CELLS = 9
 
 
-def lines(row: Row, cells: int) -> list[Content]:
-    """The reasons for a row, wrapped to `cells`."""
+def lines(row: Row, cells: int, others: Iterable[Elsewhere] = ()) -> list[Content]:
+    """The reasons for a row, wrapped to `cells`; `others` are the phases of other targets that reach this one."""
     phase = row.phase
     if phase is None:
         return [
@@ -33,10 +34,14 @@ def lines(row: Row, cells: int) -> list[Content]:
     result += (
         _labelled("Affects", text.plain(f"also {', '.join(phase.affects)}"), cells) if phase.affects else []
     )
+    for other in others:
+        if also := [path for path in phase.files if path in other.paths]:
+            said = f"{other.phase.id} of {other.target.label} edits {', '.join(also)} too"
+            result += _labelled("Shared", text.plain(text.one_line(said)), cells)
     result += _labelled("Needs", text.plain(", ".join(phase.needs) or "none"), cells)
     result += _labelled("Excludes", text.plain(", ".join(phase.excludes) or "none"), cells)
-    for said in sentences.findings(row):
-        result += _labelled("Measured", text.plain(said, "bold"), cells)
+    for finding in sentences.findings(row):
+        result += _labelled("Measured", text.plain(finding, "bold"), cells)
     if phase.predicted.because:
         result += _labelled("Figure", text.plain(phase.predicted.because, "italic"), cells)
     more = text.own(("p", "bold $text-accent"), ("  reads the rule's page", "dim"))

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, TabbedContent, TabPane
 
 from phasewise.migration.errors import NoEngine
+from phasewise.model.elsewhere import Elsewhere
 from phasewise.model.status import Row, Status
 from phasewise.tui import advice, text
 from phasewise.tui.desk import Desk
@@ -27,7 +28,7 @@ from phasewise.tui.widgets.build_panel import BuildPanel
 from phasewise.tui.widgets.diff_tab import DiffTab
 from phasewise.tui.widgets.key_bar import KeyBar
 from phasewise.tui.widgets.page import Page
-from phasewise.tui.widgets.phase_list import PhaseList
+from phasewise.tui.widgets.phase_list import ELSEWHERE, PhaseList
 from phasewise.tui.widgets.title_bar import TitleBar
 from phasewise.tui.widgets.why_tab import WhyTab
 
@@ -43,6 +44,8 @@ class Base(Screen[None]):
     status: reactive[Status | None] = reactive(None)
     chosen: reactive[str] = reactive("")
     """The id under the cursor of the list."""
+    elsewhere: reactive[tuple[Elsewhere, ...]] = reactive(())
+    """The phases of other targets that edit files which this one reads too, as far as that is known yet."""
     engine: reactive[bool | None] = reactive(None)
     """Whether an engine answers; None while that is not known."""
 
@@ -142,6 +145,10 @@ class Base(Screen[None]):
     def watch_chosen(self) -> None:
         self._show_row()
 
+    def watch_elsewhere(self) -> None:
+        self.query_one(PhaseList).elsewhere = len(self.elsewhere)
+        self.query_one(WhyTab).elsewhere = self.elsewhere
+
     def watch_engine(self) -> None:
         self.draw_job()
 
@@ -153,6 +160,7 @@ class Base(Screen[None]):
         why = self.query_one(WhyTab)
         self._diff.row = why.row = row
         why.declined = status.declined
+        why.others = self.chosen == ELSEWHERE
         baseline = status.baseline_verification
         self.query_one("#effect-page", Page).show(
             lambda cells: effect.lines(status, row, cells) if row else [], keep=keep

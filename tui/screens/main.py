@@ -12,7 +12,7 @@ from phasewise.tui.reasons import why_not
 from phasewise.tui.screens.phase_actions import PhaseActions
 from phasewise.tui.screens.view_actions import ViewActions
 from phasewise.tui.widgets.choice_picker import ChoicePicker
-from phasewise.tui.widgets.phase_list import DECLINED, PhaseList
+from phasewise.tui.widgets.phase_list import DECLINED, ELSEWHERE, PhaseList
 from phasewise.tui.widgets.tick_list import TickList
 
 
@@ -32,6 +32,8 @@ class MainScreen(PhaseActions, ViewActions):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if event.option.id == DECLINED:
             self.action_declined()
+        elif event.option.id == ELSEWHERE:
+            self.show_elsewhere()
         else:
             self.action_enter_tab()
 

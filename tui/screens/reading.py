@@ -18,6 +18,7 @@ from phasewise.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
+    from phasewise.model.repo import Target
     from phasewise.model.status import Status
 
 Answer = TypeVar("Answer")
@@ -33,6 +34,9 @@ class NothingToShow(Message):
 
 class Reading(JobControl):
     """A layer of the main screen: every question is answered in a thread."""
+
+    _looked_for: Target | None = None
+    """The target that `elsewhere` is about."""
 
     @work(group="open")
     async def open(self) -> None:
@@ -54,6 +58,20 @@ class Reading(JobControl):
         readable = status and not status.unreadable
         if self.engine and readable and not known and not self.jobs.running:
             self.start_job(BASELINE, "", self.session.prepare)
+
+    def watch_status(self, status: Status | None) -> None:
+        super().watch_status(status)
+        if status is not None:
+            self._look_elsewhere(status)
+
+    @work(group="elsewhere", exclusive=True)
+    async def _look_elsewhere(self, status: Status) -> None:
+        """Plans the other targets, after this one is on the screen."""
+        if self._looked_for != status.target:
+            self.elsewhere = ()
+        self._looked_for = status.target
+        if len(status.targets) > 1:
+            self.elsewhere = await self.ask(lambda session: session.elsewhere()) or ()
 
     async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:
         """What the session answers; None, and a toast, when it refuses."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from textual import work
@@ -9,13 +11,13 @@ from textual.content import Content
 from textual.widgets import Input, TabbedContent
 
 from phasewise.tui import report_file, text
-from phasewise.tui.present import help, history, image, rule_page, why
+from phasewise.tui.present import elsewhere, help, history, image, rule_page, why
 from phasewise.tui.screens.choose_modal import ChooseModal
 from phasewise.tui.screens.page_modal import PageModal
 from phasewise.tui.screens.reading import Reading
 from phasewise.tui.widgets.diff_tab import DiffTab
 from phasewise.tui.widgets.page import Page
-from phasewise.tui.widgets.phase_list import PhaseList
+from phasewise.tui.widgets.phase_list import ELSEWHERE, PhaseList
 from phasewise.tui.widgets.tick_list import TickList
 
 TABS = ("diff", "why", "effect", "checks", "build")
@@ -140,23 +142,35 @@ class ViewActions(Reading):
             PageModal(
                 Content(f"Declined ({len(declined)})"),
                 lambda cells: why.declined_lines(declined, cells),
-                rule_page=self._page_of_declined if declined else None,
+                rule_page=partial(self._choose_page, [one.id for one in declined]) if declined else None,
+            )
+        )
+
+    def show_elsewhere(self) -> None:
+        """Shows the phases of other targets that edit files which this one reads too."""
+        others = self.elsewhere
+        self.app.push_screen(
+            PageModal(
+                Content(f"Of other targets ({len(others)})"),
+                lambda cells: elsewhere.lines(others, cells),
+                rule_page=partial(self._choose_page, [one.phase.id for one in others]),
             )
         )
 
     @work(group="ask")
     async def action_page(self) -> None:
-        """Shows the page of the chosen phase's rule; below the phases, asks which of those declined."""
+        """Shows the page of the chosen phase's rule; below the phases, asks for one of those that stand there."""
         if row := self.row:
             await self._open_page(row.id)
+        elif self.chosen == ELSEWHERE:
+            self._choose_page([one.phase.id for one in self.elsewhere])
         else:
-            self._page_of_declined()
+            self._choose_page([one.id for one in self.status.declined] if self.status else [])
 
     @work(group="ask")
-    async def _page_of_declined(self) -> None:
-        declined = self.status.declined if self.status else ()
-        answers = [(one.id, "", text.plain(text.one_line(one.id))) for one in declined]
-        said = Content("None of these is proposed. The page says when it would be.")
+    async def _choose_page(self, ids: Sequence[str]) -> None:
+        answers = [(id, "", text.plain(text.one_line(id))) for id in dict.fromkeys(ids)]
+        said = Content("The page says what a rule does, and when it stays silent.")
         answer = await self.app.push_screen_wait(ChooseModal("Which rule's page?", said, answers))
         if answer is not None:
             await self._open_page(answer)

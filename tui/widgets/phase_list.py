@@ -1,4 +1,4 @@
-"""The list of phases; the last line stands for what was declined."""
+"""The list of phases; the last lines stand for those of other targets, and for what was declined."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from phasewise.tui.keys import VIM_KEYS
 from phasewise.tui.present import phases
 
 DECLINED = "declined"
+ELSEWHERE = "elsewhere"
 
 
 class PhaseList(OptionList):
@@ -26,9 +27,11 @@ class PhaseList(OptionList):
     """The id of the phase at work."""
     wanted: reactive[str] = reactive("")
     """The filter."""
+    elsewhere: reactive[int] = reactive(0)
+    """How many phases of other targets edit files that this one reads too."""
 
     class Chosen(Message):
-        """The cursor moved to another line; `id` is the phase's, or DECLINED."""
+        """The cursor moved to another line; `id` is the phase's, ELSEWHERE or DECLINED."""
 
         def __init__(self, id: str) -> None:
             super().__init__()
@@ -56,6 +59,9 @@ class PhaseList(OptionList):
     def watch_wanted(self) -> None:
         self._fill()
 
+    def watch_elsewhere(self) -> None:
+        self._fill()
+
     def on_resize(self) -> None:
         self._fill()
 
@@ -76,6 +82,9 @@ class PhaseList(OptionList):
         if status.unreadable:
             for piece in text.wrapped(text.plain(status.unreadable, "$text-error"), cells):
                 options.append(Option(piece, disabled=True))
+        if self.elsewhere:
+            said = f"Of other targets ({self.elsewhere}) ▸"
+            options.append(Option(Content.styled(said, "italic"), id=ELSEWHERE))
         options.append(Option(Content.styled(f"Declined ({len(status.declined)}) ▸", "italic"), id=DECLINED))
         ids = [option.id for option in options]
         with self.prevent(OptionList.OptionHighlighted):

@@ -8,18 +8,23 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import reactive
 
+from phasewise.model.elsewhere import Elsewhere
 from phasewise.model.phase import Choice, Declined
 from phasewise.model.status import Row
-from phasewise.tui.present import why
+from phasewise.tui.present import elsewhere, why
 from phasewise.tui.widgets.choice_picker import ChoicePicker
 from phasewise.tui.widgets.page import Page
 
 
 class WhyTab(Vertical):
-    """The reasons of one row; of everything declined when there is no row."""
+    """The reasons of one row; of all phases of other targets, or of everything declined, when there is no row."""
 
     row: reactive[Row | None] = reactive(None)
     declined: reactive[tuple[Declined, ...]] = reactive(())
+    elsewhere: reactive[tuple[Elsewhere, ...]] = reactive(())
+    """The phases of other targets that edit files which this one reads too."""
+    others: reactive[bool] = reactive(False)
+    """Whether those are what is asked for, where there is no row."""
 
     def compose(self) -> ComposeResult:
         yield Page(id="reasons")
@@ -28,15 +33,24 @@ class WhyTab(Vertical):
     def watch_declined(self) -> None:
         self._show()
 
+    def watch_elsewhere(self) -> None:
+        self._show(keep=True)
+
+    def watch_others(self) -> None:
+        self._show()
+
     async def watch_row(self, before: Row | None, row: Row | None) -> None:
         self._show(keep=bool(before and row and before.id == row.id))
         await self._show_choices(_open_choices(row))
 
     def _show(self, keep: bool = False) -> None:
-        row, declined = self.row, self.declined
-        self.query_one(Page).show(
-            lambda cells: why.lines(row, cells) if row else why.declined_lines(declined, cells), keep=keep
-        )
+        row, declined, others = self.row, self.declined, self.elsewhere
+        if row:
+            self.query_one(Page).show(lambda cells: why.lines(row, cells, others), keep=keep)
+        elif self.others:
+            self.query_one(Page).show(lambda cells: elsewhere.lines(others, cells), keep=keep)
+        else:
+            self.query_one(Page).show(lambda cells: why.declined_lines(declined, cells), keep=keep)
 
     async def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Fills the pickers that are there; makes new ones only for other questions, so that focus stays."""
