@@ -476,14 +476,14 @@ CENSUS = Census(
         Distribution("triton", "3.0.0", "/opt/venv/lib/python3.12/site-packages", 1_040_000_000),
     ),
     {"gcc": 161_000_000, "libc6": 13_000_000},
-    {"/opt/venv": 110_000_000},
-    {"/opt/venv": 410_000_000},
-    {"/opt/venv": 1_000_000},
-    {"/opt/venv": 81_000_000},
-    {"/opt/venv": 180_000_000},
-    {"/opt/venv": 70_000_000},
-    {"appuser": 1000},
-    5_839_718_256,
+    bytecode_bytes={"/opt/venv": 110_000_000},
+    legacy_bytecode_bytes={"/opt/venv": 410_000_000},
+    test_bytes={"/opt/venv": 1_000_000},
+    header_bytes={"/opt/venv": 81_000_000},
+    static_library_bytes={"/opt/venv": 180_000_000},
+    strippable_bytes={"/opt/venv": 70_000_000},
+    users={"appuser": 1000},
+    duplicated_bytes=5_839_718_256,
 )
 
 HISTORY = (
