@@ -112,6 +112,11 @@ class Dockerfile:
             chain.insert(0, self.stages[base])
         return tuple(chain)
 
+    def base_image(self, stage: Stage, as_written: bool = False) -> str:
+        """The image that its lineage starts from, variables filled in; where one has no value, '' or as written."""
+        first = self.lineage(stage)[0]
+        return self.expand(first.base, first.instructions[0]) or (first.base if as_written else "")
+
     def dependents(self, stage: Stage) -> tuple[Stage, ...]:
         """The stages that are FROM it, or copy or mount from it, directly."""
         return tuple(other for other in self.stages if stage.index in self._needs(other))

@@ -258,8 +258,7 @@ def _fixed(view: RepoView, builds: Sequence[BuildReference]) -> Iterator[tuple[s
 
 def _without_wheels(view: RepoView) -> dict[str, tuple[Unbuilt, ...]]:
     """By lock file that the target is installed from: what has a wheel for amd64 and none for arm64."""
-    root = view.dockerfile.lineage(view.stage)[0]
-    name = ImageName.of(view.dockerfile.expand(root.base, root.instructions[0]) or "")
+    name = ImageName.of(view.dockerfile.base_image(view.stage))
     is_python = name is not None and name.repository.rpartition("/")[2] == "python" and len(name.version) > 1
     python = (int(name.version[0]), int(name.version[1])) if name and is_python else None
     libc = "musllinux" if name and "alpine" in name.flavour else "manylinux"

@@ -178,7 +178,7 @@ def _without_strip(view: RepoView, found: list[Silence]) -> list[Edit]:
 def _has_strip(dockerfile: Dockerfile, instruction: Instruction) -> bool:
     """Whether binutils may be there: only a slim image without any package that brings it is known to lack it."""
     lineage = dockerfile.lineage(dockerfile.stages[instruction.stage or 0])
-    image = dockerfile.expand(lineage[0].base, lineage[0].instructions[0]) or ""
+    image = dockerfile.base_image(lineage[-1])
     if "slim" not in image and not image.startswith(("debian", "ubuntu")):
         return True
     return any(

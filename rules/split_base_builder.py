@@ -396,8 +396,7 @@ def _sorting(view: RepoView) -> Sorting:
 
 def _nothing_to_do(view: RepoView, sorting: Sorting) -> str:
     """Why the packages give no reason for a split; empty when they do."""
-    first = view.dockerfile.lineage(view.stage)[0]
-    image = view.dockerfile.expand(first.base, first.instructions[0]) or first.base
+    image = view.dockerfile.base_image(view.stage, as_written=True)
     name, _, tag = image.partition(":")
     if image == "scratch" or "distroless" in image:
         return f"{image} has no package manager, and nothing to build with"

@@ -139,8 +139,7 @@ def _files(view: RepoView, pattern: str) -> Iterator[tuple[str, str]]:
 
 def _image(dockerfile: Dockerfile, apt: AptCommand) -> str:
     """The name of the image that the install's stage starts from, without registry and tag."""
-    first = dockerfile.lineage(dockerfile.stages[apt.instruction.stage or 0])[0]
-    image = dockerfile.expand(first.base, first.instructions[0]) or ""
+    image = dockerfile.base_image(dockerfile.stages[apt.instruction.stage or 0])
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 

@@ -189,8 +189,7 @@ def _libraries(view: RepoView, package: str, requirements: str) -> tuple[str, ..
 
 def _release(view: RepoView) -> str | None:
     """Debian's code name; a name that no table knows where the base image is not Debian's."""
-    first = view.dockerfile.lineage(view.stage)[0]
-    image = view.dockerfile.expand(first.base, first.instructions[0]) or first.base
+    image = view.dockerfile.base_image(view.stage, as_written=True)
     known = release_of(image, view.census.apt_packages if view.census else ())
     return known or (None if image.split(":")[0].rpartition("/")[2] in ("python", "debian") else "another")
 

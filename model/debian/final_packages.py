@@ -113,8 +113,7 @@ def _lost_libraries(
     """
     loaded = set(view.census.library_packages) if view.census else set()
     needed = (loaded & (LIBRARIES_OF_TOOLS | CAME_WITH_COMPILERS)) - set(stays)
-    first = view.dockerfile.lineage(view.stage)[0]
-    image = (view.dockerfile.expand(first.base, first.instructions[0]) or first.base).partition(":")[0]
+    image = view.dockerfile.base_image(view.stage, as_written=True).partition(":")[0]
     official = image.rpartition("/")[2] == "python"
     found: dict[str, tuple[str, ...]] = {}
     for apt in commands:

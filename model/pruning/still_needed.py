@@ -24,8 +24,7 @@ _COMPILERS = frozenset({"gcc", "g++", "cc", "c++", "clang", "make"})
 
 def has_compiler(view: RepoView) -> bool:
     """Whether the target's image can compile: only images known to be slim are taken to have no compiler."""
-    first = view.dockerfile.lineage(view.stage)[0]
-    image = view.dockerfile.expand(first.base, first.instructions[0]) or first.base
+    image = view.dockerfile.base_image(view.stage, as_written=True)
     slim = re.search(r"slim|alpine|distroless|debian|ubuntu", image) is not None
     return not slim or bool(_COMPILERS & tool_commands(view))
 

@@ -8,9 +8,9 @@ from posixpath import dirname, normpath
 from packaging.version import InvalidVersion, Version
 
 from phasewise.model.dockerfile import Dockerfile, Instruction
-from phasewise.model.image_tags import ImageName
 from phasewise.model.python.piped_installers import Piped
 from phasewise.model.shell import Script
+from phasewise.model.stages.common_ground import python_image
 from phasewise.model.text import Edit, Span
 
 _ROOT = frozenset({"", "root", "0", "root:root", "0:0"})
@@ -28,13 +28,6 @@ _PIP_SETTINGS = (
 )
 _QUIET_OPTIONS = frozenset({"-q", "--quiet", "-v", "--verbose", "--no-modify-path", "-y", "--yes"})
 _EXACT_TOOLCHAIN = re.compile(r"\d+\.\d+.*|(nightly|beta)-\d{4}-\d\d-\d\d.*|none|.*\$.*")
-
-
-def has_python_image(dockerfile: Dockerfile, instruction: Instruction) -> bool:
-    """Whether the stage stands on an image of Python, whose pip installs into /usr/local."""
-    first = dockerfile.lineage(dockerfile.stages[instruction.stage or 0])[0]
-    image = ImageName.of(dockerfile.expand(first.base, first.instructions[0]) or "")
-    return image is not None and image.repository.rpartition("/")[2] == "python"
 
 
 def home(dockerfile: Dockerfile, instruction: Instruction) -> str | None:
@@ -82,7 +75,8 @@ def uv_by_pip(dockerfile: Dockerfile, piped: Piped, version: str) -> str | None:
     instruction = piped.instruction
     folder = uv_folder(dockerfile, piped, version)
     variables = dockerfile.variables(instruction)
-    if not has_python_image(dockerfile, instruction) or folder is None or set(_PIP_SETTINGS) & set(variables):
+    stage = dockerfile.stages[instruction.stage or 0]
+    if python_image(dockerfile, stage) is None or folder is None or set(_PIP_SETTINGS) & set(variables):
         return None
     if folder == f"{home(dockerfile, instruction) or '~'}/.local/bin" and "PYTHONNOUSERSITE" not in variables:
         where = " --user"
@@ -112,7 +106,8 @@ def poetry_by_pip(dockerfile: Dockerfile, piped: Piped, version: str) -> str | N
     """
     instruction = piped.instruction
     settings = {**dockerfile.variables(instruction), **piped.environment}
-    if not has_python_image(dockerfile, instruction) or poetry_version(dockerfile, piped) is None:
+    stage = dockerfile.stages[instruction.stage or 0]
+    if python_image(dockerfile, stage) is None or poetry_version(dockerfile, piped) is None:
         return None
     if settings.get("XDG_DATA_HOME"):
         return None

@@ -48,7 +48,7 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
         raise CannotSplit(f"packages are installed into {where}", stage.instructions[0].line)
     if paths[0] != SYSTEM:
         return Carried(paths[0], False, (paths[0],))
-    image = dockerfile.expand(dockerfile.lineage(stage)[0].base, stage.instructions[0]) or ""
+    image = dockerfile.base_image(stage)
     if image.split(":")[0].rpartition("/")[2] != "python":
         raise CannotSplit(
             f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line

@@ -11,8 +11,7 @@ from phasewise.model.repo import RepoView
 
 def python_image(dockerfile: Dockerfile, stage: Stage) -> ImageName | None:
     """The official Python image that the stage's lineage starts from; None for any other image."""
-    first = dockerfile.lineage(stage)[0]
-    image = ImageName.of(dockerfile.expand(first.base, first.instructions[0]) or "")
+    image = ImageName.of(dockerfile.base_image(stage))
     return image if image and image.repository.rpartition("/")[2] == "python" else None
 
 
@@ -56,8 +55,8 @@ def same_start(dockerfile: Dockerfile, one: Stage, other: Stage) -> bool:
     first, second = (dockerfile.lineage(stage)[0] for stage in (one, other))
     if first.index == second.index:
         return True
-    images = [dockerfile.expand(stage.base, stage.instructions[0]) for stage in (first, second)]
-    return None not in images and images[0] == images[1] and first.platform == second.platform
+    images = [dockerfile.base_image(stage) for stage in (first, second)]
+    return images[0] != "" and images[0] == images[1] and first.platform == second.platform
 
 
 def own_steps(dockerfile: Dockerfile, stage: Stage, other: Stage) -> tuple[Instruction, ...]:

@@ -87,8 +87,7 @@ def _base_may_have_files(dockerfile: Dockerfile, stage: Stage, path: str) -> boo
     """Whether files of the image that the lineage starts from may lie under `path`."""
     if path == "/" or any(within(path, tree) for tree in _SYSTEM_TREES):
         return True
-    first = dockerfile.lineage(stage)[0]
-    image = dockerfile.expand(first.base, first.instructions[0]) or ""
+    image = dockerfile.base_image(stage)
     return _BARE_IMAGES.fullmatch(image.partition("@")[0].rpartition("/")[2].partition(":")[0]) is None
 
 
