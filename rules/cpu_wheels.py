@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
+from phasewise.model.python.against_cpu import against_cpu_builds
 from phasewise.model.python.cpu_install import edits, first_ones, why_not
-from phasewise.model.python.gpu import gpu_use
+from phasewise.model.python.cuda_lists import lists_without_cuda
 from phasewise.model.python.installs import installs
 from phasewise.model.python.project_torch import how_to_lock, locked_version, with_cpu_source
 from phasewise.model.python.projects import Project, lock_of, projects
-from phasewise.model.python.requirement_lines import without_lines
 from phasewise.model.python.requirements import Listed, RequirementsError
 from phasewise.model.python.torch_builds import (
     CPU_INDEX,
@@ -21,7 +20,6 @@ from phasewise.model.python.torch_builds import (
     TorchUnclear,
     bringing,
     for_gpus_only,
-    is_for_gpus,
     reached,
     versions,
 )
@@ -38,7 +36,6 @@ COPY app.py .
 CMD ["python", "app.py"]
 """
 _COMMENT = "# PyTorch's CPU builds come first: what asks for it afterwards finds it installed and keeps it.\n"
-_CPU = re.compile(r"/whl/cpu\b|==[\w.]+\+cpu\b|torch-backend[= ]cpu\b|UV_TORCH_BACKEND=cpu")
 _CENSUS = Census(
     image_bytes=6_000_000_000,
     layers=(),
@@ -185,15 +182,15 @@ class CpuWheels(Rule):
             {(line.path, line.line, line.name): line for each in found for line in each.asked}.values()
         )
         paths = dict.fromkeys((view.target.dockerfile, *(line.path for line in asked)))
-        if declined := self._against(view, asked, list(paths)):
-            return declined
+        if against := against_cpu_builds(view, asked, paths):
+            return Declined(self.id, *against)
         pinned = versions(asked, view.census)
         if reason := next((why for each in found if (why := why_not(view, each, pinned))), ""):
             return self.declined(reason)
         first = first_ones(view, found)
         dockerfile = view.dockerfile
         after = apply_edits(dockerfile.text, [edit for each in first for edit in edits(view, each, pinned)])
-        lists = list(_lists_without_cuda(view, asked))
+        lists = list(lists_without_cuda(view, asked))
         lines = [dockerfile.line_of(each.install.command.span.start) for each in first]
         named = [line for line in asked if line.name in FAMILY] or [
             line for line in asked if reached([line], view.census).intersection(FAMILY)
@@ -209,8 +206,8 @@ class CpuWheels(Rule):
     def _of_project(self, view: RepoView, project: Project) -> Phase | Declined:
         """The index in the pyproject.toml of a uv project; a lock file is its tool's business."""
         lock = lock_of(view, project)
-        if declined := self._against(view, project.asked, [project.path, *([lock] if lock else [])]):
-            return declined
+        if against := against_cpu_builds(view, project.asked, [project.path, *([lock] if lock else [])]):
+            return Declined(self.id, *against)
         if lock:
             held = {name: locked_version(view.files[lock], name) for name in FAMILY}
             return self.declined(how_to_lock(project.tool, lock, {k: v for k, v in held.items() if v}))
@@ -231,28 +228,6 @@ class CpuWheels(Rule):
             "for everybody who installs the project with uv."
         )
         return self._phase(view, (edit,), dict.fromkeys(evidence), how)
-
-    def _against(self, view: RepoView, asked: Iterable[Listed], paths: list[str]) -> Declined | None:
-        """What speaks against CPU builds here."""
-        installed = view.census.distribution("torch") if view.census else None
-        cuda = installed is not None and not installed.version.endswith("+cpu")
-        for path in paths:
-            lines = view.files[path].split("\n")
-            number = next((n for n, line in enumerate(lines, 1) if _CPU.search(line)), 0)
-            if number and installed and cuda and for_gpus_only(view.census or Census(0, (), 0)):
-                reason = (
-                    f"{path}:{number} names the CPU builds, and yet the image has torch {installed.version} with "
-                    "CUDA: something installs it before, or again"
-                )
-                return Declined(self.id, reason, (view.evidence(path, number),))
-            if number:
-                return self.declined(f"{path}:{number} names the CPU builds already")
-        if installed and not cuda:
-            return self.declined(f"torch {installed.version} is a CPU build already")
-        if use := gpu_use(view, asked):
-            where = f"{use[0]}:{use[1]}"
-            return Declined(self.id, f"{where} uses a GPU, which CPU builds cannot", (view.evidence(*use),))
-        return None
 
     def _phase(
         self, view: RepoView, edits: tuple[FileEdit, ...], evidence: Iterable[tuple[str, int]], how: str
@@ -296,26 +271,3 @@ def _how(dockerfile: str, lines: list[int], pinned: Mapping[str, str], named: li
         f"The CPU builds of {pins}{through} are installed before {where}, without dependencies and from their own "
         "index; the command itself then finds them and installs the rest as before."
     )
-
-
-def _lists_without_cuda(view: RepoView, asked: Iterable[Listed]) -> Iterator[FileEdit]:
-    """The requirement files without frozen lines of what only CUDA builds need.
-
-    Raises:
-        TorchUnclear: whether they belong to torch is not known.
-    """
-    frozen = [line for line in asked if is_for_gpus(line.name)]
-    if frozen and view.census is None:
-        first = frozen[0]
-        raise TorchUnclear(
-            f"{first.path}:{first.line} names {first.name}: whether only torch needs it is known once the baseline "
-            "was built"
-        )
-    gone = for_gpus_only(view.census) if frozen and view.census else frozenset()
-    for path in dict.fromkeys(line.path for line in frozen if line.name in gone):
-        numbers = {line.line for line in frozen if line.name in gone and line.path == path}
-        if path.endswith(".toml") or path == view.target.dockerfile:
-            raise TorchUnclear(
-                f"{path}:{min(numbers)} names a package that only CUDA builds need: take it out first"
-            )
-        yield FileEdit(path, view.files[path], without_lines(view.files[path], numbers))

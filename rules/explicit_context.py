@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from phasewise.model.builds.dockerignore import is_ignored, with_lines
+from phasewise.model.builds.dockerignore import with_lines
 from phasewise.model.builds.left_out import GROUPS
+from phasewise.model.builds.named_copies import can_be_named, copies_named
 from phasewise.model.builds.needless import Context, Line
 from phasewise.model.builds.shared_context import NotKnown
-from phasewise.model.dockerfile import Instruction
 from phasewise.model.phase import Choice, Declined, Evidence, FileEdit, Option, Phase, Prediction, Risk
 from phasewise.model.repo import BuildReference, Purpose, RepoView
-from phasewise.model.text import Edit, apply_edits
 from phasewise.model.units import size
 from phasewise.rules.base import Example, Picks, Rule
 
 _IGNORE, _NAME = "ignore", "name"
 _HEADER = "# Not needed in the image"
 _ALL = frozenset({"*", "**", "/*", "/**", "**/*", "./*"})
-_PLAIN = re.compile(r"[\w@+][\w.@+-]*|\.[\w@+-][\w.@+-]*")
 _MOST_NAMED = 10
 
 
@@ -70,7 +67,7 @@ class ExplicitContext(Rule):
         after = with_lines(ignored, (_HEADER, *_texts(lines))) if lines else ignored
         edits = [FileEdit(context.ignore_file, ignored if context.ignore_file in view.files else None, after)]
         if named:
-            edits.append(_copies_named(context, after))
+            edits.append(copies_named(context, after))
         removed = context.bytes_of(lines)
         return Phase(
             id=self.id,
@@ -210,7 +207,7 @@ def _choices(context: Context, picks: Picks) -> Iterator[Choice]:
             frozenset(picked),
             multiple=True,
         )
-    if _can_be_named(context):
+    if can_be_named(context):
         picked = picks.get("copies", frozenset({_IGNORE}))
         yield Choice(
             "copies",
@@ -225,46 +222,6 @@ def _choices(context: Context, picks: Picks) -> Iterator[Choice]:
 
 def _tracked_bytes(context: Context, group: str) -> int | None:
     return context.bytes_of(line for line in context.lines if line.pattern.group == group) or None
-
-
-def _can_be_named(context: Context) -> bool:
-    """Whether every COPY of all can be written as COPYs of plain names: a link at the root would become its target."""
-    roots = {name.split("/")[0] for name in context.files}
-    linked = {
-        name for name, path in context.files.items() if "/" not in name and path not in context.view.paths
-    }
-    copies = all(each.instruction.keyword == "COPY" and each.path == "." for each in context.whole)
-    single = all(len(context.view.dockerfile.words(each.instruction)) == 2 for each in context.whole)
-    return copies and single and bool(roots) and not linked and all(map(_PLAIN.fullmatch, roots))
-
-
-def _copies_named(context: Context, ignored: str) -> FileEdit:
-    dockerfile = context.view.dockerfile
-    edits = [
-        Edit(each.instruction.span, "\n".join(_named(context, each.instruction, ignored)))
-        for each in context.whole
-    ]
-    newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
-    after = apply_edits(
-        dockerfile.text, [Edit(edit.span, edit.replacement.replace("\n", newline)) for edit in edits]
-    )
-    return FileEdit(dockerfile.path, dockerfile.text, after)
-
-
-def _named(context: Context, copy: Instruction, ignored: str) -> Iterator[str]:
-    """One COPY for the files at the root and one for each folder, with the flags of `copy`."""
-    text = context.view.dockerfile.text
-    flags = "".join(f"{flag.span.of(text)} " for flag in copy.flags)
-    target = context.view.dockerfile.words(copy)[-1].span.of(text).rstrip("/") or "/"
-    target = f"{target.rstrip('/')}/"
-    packaged = any(name.endswith("pyproject.toml") for name in context.files)
-    unread = {".dockerignore", ".gitattributes", *(() if packaged else (".gitignore",))}
-    coming = [name for name in context.files if not is_ignored(ignored, name) and name not in unread]
-    single = [name for name in coming if "/" not in name]
-    if single:
-        yield f"COPY {flags}{' '.join(single)} {target}"
-    for folder in dict.fromkeys(name.split("/")[0] for name in coming if "/" in name):
-        yield f"COPY {flags}{folder} {target}{folder}"
 
 
 def _ends_in_image(context: Context) -> bool:
