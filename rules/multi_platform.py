@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-
-from phasewise.model.builds.one_platform import fixed
+from phasewise.model.builds.one_platform import fixed_for
 from phasewise.model.builds.platforms import PLATFORMS, timeouts, why_not, with_platforms
 from phasewise.model.builds.references import build_references
 from phasewise.model.builds.workflow import is_workflow
 from phasewise.model.builds.yaml_edit import YamlRefusal
-from phasewise.model.dockerfile import DockerfileError
-from phasewise.model.image_tags import ImageName
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
-from phasewise.model.python.installs import installs
-from phasewise.model.python.lock_wheels import Platform, Unbuilt, only_on
-from phasewise.model.python.projects import lock_of, projects
+from phasewise.model.python.missing_wheels import wheels_said, without_wheels
 from phasewise.model.repo import BuildReference, RepoView
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -200,13 +193,13 @@ class MultiPlatform(Rule):
             return self.declined("; ".join(dict.fromkeys(reasons)))
         steps = {(each.path, each.where) for each in chosen}
         together = [each for each in every if (each.path, each.where) in steps]
-        if use := next(_fixed(view, together), None):
+        if use := next(fixed_for(view, together), None):
             reason = f"{use[0]}:{use[1]} is made for amd64 alone"
             return Declined(self.id, reason, (view.evidence(*use),) if use[0] in view.files else ())
         return self._phase(view, chosen)
 
     def _phase(self, view: RepoView, chosen: list[BuildReference]) -> Phase | Declined:
-        missing = _without_wheels(view)
+        missing = without_wheels(view)
         for lock, packages in missing.items():
             lost = [f"{each.name} {each.version}" for each in packages if not each.has_source]
             if lost:
@@ -229,7 +222,7 @@ class MultiPlatform(Rule):
             id=self.id,
             title=self.title,
             why=f"{where} publishes for the runner's own platform alone. With {PLATFORMS} the registry holds one image "
-            f"for each, and a pull takes the one that fits.\n\n{_wheels(view, missing)}",
+            f"for each, and a pull takes the one that fits.\n\n{wheels_said(view, missing)}",
             edits=tuple(edits),
             evidence=tuple(
                 view.evidence(path, line)
@@ -242,49 +235,3 @@ class MultiPlatform(Rule):
             costs="The build for arm64 runs under emulation: what is compiled there takes many times as long."
             + (f" The time limit of {limited} may be too short for it." if limited else ""),
         )
-
-
-def _fixed(view: RepoView, builds: Sequence[BuildReference]) -> Iterator[tuple[str, int]]:
-    """What is made for amd64 in anything that these steps build; a matrix may build several Dockerfiles."""
-    for build in builds:
-        target = replace(view.target, dockerfile=build.dockerfile, context=build.context, stage=build.stage)
-        try:
-            yield from fixed(replace(view, target=target))
-        except DockerfileError:
-            yield build.dockerfile, 1
-        if any("amd64" in value or "x86_64" in value for _, value in build.arguments):
-            yield build.path, build.line
-
-
-def _without_wheels(view: RepoView) -> dict[str, tuple[Unbuilt, ...]]:
-    """By lock file that the target is installed from: what has a wheel for amd64 and none for arm64."""
-    name = ImageName.of(view.dockerfile.base_image(view.stage))
-    is_python = name is not None and name.repository.rpartition("/")[2] == "python" and len(name.version) > 1
-    python = (int(name.version[0]), int(name.version[1])) if name and is_python else None
-    libc = "musllinux" if name and "alpine" in name.flavour else "manylinux"
-    here, there = Platform("x86_64", python, libc), Platform("aarch64", python, libc)
-    locks = [lock for project in projects(view) if (lock := lock_of(view, project))]
-    return {lock: only_on(view.files[lock], here, there) for lock in locks if lock.endswith("lock")}
-
-
-def _wheels(view: RepoView, missing: dict[str, tuple[Unbuilt, ...]]) -> str:
-    """What is known of the dependencies on arm64."""
-    sentences = []
-    for lock, packages in missing.items():
-        names = ", ".join(f"{each.name} {each.version}" for each in packages)
-        sentences.append(
-            f"By {lock}, these have no wheel for arm64 and are built from source there, for which the stage that "
-            f"installs them needs a compiler: {names}."
-            if packages
-            else f"By {lock}, every dependency has a wheel for arm64."
-        )
-    needed = view.dockerfile.needed_by(view.stage)
-    lists = [s.key for each in installs(view) if each.instruction.stage in needed for s in each.sources]
-    if lists:
-        name = next((key for key in lists if ".toml" not in key), "requirements.txt")
-        sentences.append(
-            f"{', '.join(dict.fromkeys(lists))} does not say which wheels there are, so it is not known whether all "
-            "dependencies have one for arm64. To find out: `pip download --only-binary=:all: --platform "
-            f"manylinux_2_28_aarch64 --platform manylinux2014_aarch64 --dest /tmp/wheels -r {name}`."
-        )
-    return " ".join(sentences) or "It installs no Python packages from lists."

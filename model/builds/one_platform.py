@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from phasewise.model.dockerfile import Instruction
+from phasewise.model.dockerfile import DockerfileError, Instruction
 from phasewise.model.python.installs import installs, origin_of
 from phasewise.model.python.requirements import RequirementsError, listed
-from phasewise.model.repo import RepoView
+from phasewise.model.repo import BuildReference, RepoView
 from phasewise.model.shell import Script
 
 _AMD64 = re.compile(r"(?<![A-Za-z0-9])(amd64|x86[_-]64|x64)(?![A-Za-z0-9])", re.I)
@@ -35,6 +36,18 @@ def fixed(view: RepoView) -> Iterator[tuple[str, int]]:
             if instruction.keyword in _WRITES:
                 yield from _of_instruction(view, instruction)
     yield from _of_requirements(view)
+
+
+def fixed_for(view: RepoView, builds: Sequence[BuildReference]) -> Iterator[tuple[str, int]]:
+    """What is made for amd64 in anything that these steps build; a matrix may build several Dockerfiles."""
+    for build in builds:
+        target = replace(view.target, dockerfile=build.dockerfile, context=build.context, stage=build.stage)
+        try:
+            yield from fixed(replace(view, target=target))
+        except DockerfileError:
+            yield build.dockerfile, 1
+        if any("amd64" in value or "x86_64" in value for _, value in build.arguments):
+            yield build.path, build.line
 
 
 def _of_instruction(view: RepoView, instruction: Instruction) -> Iterator[tuple[str, int]]:
