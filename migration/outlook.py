@@ -43,6 +43,9 @@ def goal(goal: Goal) -> list[str]:
             f"Goal {wanted}: reachable only with {' and '.join(goal.asking)}, off until you say yes; without, "
             f"the floor is {size(goal.over_bytes)} above it."
         )
+    if goal.base_bytes is not None:
+        # Whatever else goes: no package has to be named.
+        return [said, f"The base image alone has {size(goal.base_bytes)}: another one would have to be built on."]
     if not goal.packages:
         return [said]
     names = [_with_needs(package) for package in goal.packages]

@@ -97,6 +97,7 @@ def goal_record(goal: Goal | None) -> dict[str, Any] | None:
         "with": list(goal.asking),
         "packages": [_package_record(package) for package in goal.packages],
         "short_bytes": goal.short_bytes,
+        "base_bytes": goal.base_bytes,
     }
 
 

@@ -33,6 +33,8 @@ class Goal:
     """What would have to go, the largest first until the goal is reached; empty where it can be reached."""
     short_bytes: int = 0
     """What would still be missing without all those packages."""
+    base_bytes: int | None = None
+    """The base image, where it alone is above the goal: then another one is needed. None otherwise."""
 
     @property
     def reachable(self) -> bool:
@@ -82,6 +84,7 @@ class Floor:
             tuple(asking) if saved >= over else (),
             tuple(packages),
             max(over - gone, 0),
+            self.base_bytes if (self.base_bytes or 0) > image_bytes else None,
         )
 
 

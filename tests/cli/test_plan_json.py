@@ -77,6 +77,7 @@ GOAL = {
     "with": LIST,
     "packages": LIST,
     "short_bytes": NUMBER,
+    "base_bytes": (int, None),
 }
 
 
@@ -188,12 +189,19 @@ def test_the_floor_and_a_goal_below_it(sandbox: Sandbox, phasewise: Phasewise) -
     check(target["goal"], GOAL)
     assert (target["goal"]["reachable"], target["goal"]["over_bytes"]) == (False, 200)
     assert target["goal"]["packages"] == [torch]
+    assert target["goal"]["base_bytes"] is None
     said = phasewise("plan", sandbox.root, "--goal", "500 B").stdout
     assert "Floor: 700 B predicted. No phase removes the base image (150 B) and torch (450 B)." in said
     assert (
         "Goal 500 B: unreachable, the floor is 200 B above it.\nThese would have to go: torch (450 B)."
         in said
     )
+    unreachable = phasewise("plan", sandbox.root, "--goal", "100 B")
+    assert "Goal 100 B: unreachable" in unreachable.stdout
+    assert "The base image alone has 150 B" in unreachable.stdout
+    assert unreachable.status == 0, "the plan was made: no status of the contract says otherwise"
+    (target,) = phasewise("plan", sandbox.root, "--json", "--goal", "100B").json["targets"]
+    assert (target["goal"]["reachable"], target["goal"]["base_bytes"]) == (False, 150)
     assert "Floor: 700 B predicted." in phasewise("report", sandbox.root).stdout
     assert phasewise("plan", sandbox.root, "--goal", "small").status == 2
 

@@ -49,6 +49,11 @@ def test_goals() -> None:
         "Or these would have to go: nvidia-cublas-cu12 (3.20 GB, which torch needs), torch (1.14 GB, which a and "
         "2 others need).",
     ]
+    assert outlook.goal(FLOOR.goal(207_000_000)) == [
+        "Goal 207 MB: unreachable, the floor is 5.40 GB above it.",
+        "The base image alone has 208 MB: another one would have to be built on.",
+    ]
+    assert len(outlook.goal(FLOOR.goal(208_000_000))) == 3, "the base image alone would just do"
     unreachable = outlook.goal(FLOOR.goal(500_000_000))
     assert unreachable[0] == "Goal 500 MB: unreachable, the floor is 5.11 GB above it."
     assert unreachable[-1] == "Without all of them, 765 MB would still be missing."
