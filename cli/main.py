@@ -56,7 +56,8 @@ def tui(repo: Path, dockerfile: str | None, stage: str | None) -> None:
 
     if not repo.exists():
         # Before a screen is drawn: it could only say this, and go.
-        raise Usage(f"{repo} does not exist", "phasewise REPO opens the repository that holds REPO")
+        hint = "phasewise REPO opens the repository that holds REPO; phasewise --help lists the verbs"
+        raise Usage(f"{repo} does not exist", hint)
     run(repo, dockerfile, stage)
 
 

@@ -62,9 +62,13 @@ class Repository(Reader):
         )
         said = output.text.split("\n")
         if len(said) < 3:
-            raise Usage(f"{path} is not in a git repository", decode(output.stderr).strip())
+            words = decode(output.stderr).strip()
+            # That much was said already; anything else, an owner whom git does not trust, is git's to say.
+            known = words.startswith("fatal: not a git repository")
+            hint = "commit to one first (git init), or name another: phasewise REPO" if known else words
+            raise Usage(f"{path} is not in a git repository", hint)
         if said[0] == "true":
-            raise Usage(f"{path} is a bare repository: there are no files to work on")
+            raise Usage(f"{path} is a bare repository: there are no files to work on", "clone it first")
         if said[3:4] != ["true"]:
             raise Usage(f"{path} is inside git's own folder, not in the work tree")
         if output.status:

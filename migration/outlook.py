@@ -45,7 +45,10 @@ def goal(goal: Goal) -> list[str]:
         )
     if goal.base_bytes is not None:
         # Whatever else goes: no package has to be named.
-        return [said, f"The base image alone has {size(goal.base_bytes)}: another one would have to be built on."]
+        return [
+            said,
+            f"The base image alone has {size(goal.base_bytes)}: another one would have to be built on.",
+        ]
     if not goal.packages:
         return [said]
     names = [_with_needs(package) for package in goal.packages]

@@ -14,7 +14,8 @@ from phasewise.migration.history import Introduced
 from phasewise.migration.sizes import Sizes
 from phasewise.model.builds import context
 from phasewise.model.builds.dockerfile_names import is_named_so, is_secondary, may_be_one, reads_like_one
-from phasewise.model.builds.references import build_references, is_vendored
+from phasewise.model.builds.references import build_references
+from phasewise.model.builds.vendored import is_vendored
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, DockerfileError
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target

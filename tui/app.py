@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.screen import Screen
 
+from phasewise.migration import glance
 from phasewise.migration.errors import PhasewiseError
 from phasewise.tui import theme_file
 from phasewise.tui.commands import Commands
@@ -62,6 +63,9 @@ class PhasewiseApp(App[None]):
 def run(path: Path, dockerfile: str | None = None, stage: str | None = None) -> None:
     """Opens the terminal UI on the repository that holds `path`; returns when the user leaves.
 
+    Where a glance does not show that there is something to open, the closer look comes before the screen:
+    a terminal that turns to another screen and back hides what was wrong.
+
     Raises:
         PhasewiseError: there is nothing to show, and why.
     """
@@ -72,7 +76,11 @@ def run(path: Path, dockerfile: str | None = None, stage: str | None = None) -> 
 
         return Session.open(path, dockerfile=dockerfile, stage=stage)
 
-    app = PhasewiseApp(open_session)
+    if stage is None and glance.certain(path, dockerfile):
+        app = PhasewiseApp(open_session)
+    else:
+        session = open_session()
+        app = PhasewiseApp(lambda: session)
     app.run()
     if app.failure is not None:
         raise app.failure

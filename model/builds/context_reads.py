@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from phasewise.model.builds.references import is_vendored
 from phasewise.model.builds.script_files import is_script
+from phasewise.model.builds.vendored import is_vendored
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Evidence
 from phasewise.model.repo import Purpose, RepoView

@@ -6,15 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from phasewise.model.builds import compose, gitlab, script_files, workflow
+from phasewise.model.builds.vendored import is_vendored
 from phasewise.model.repo import BuildReference
 
 _BUILDS = re.compile(r"build|\bbud\b")
-_VENDORED = re.compile(r"(?:^|/)(?:node_modules|vendor|third_party|site-packages|\.venv|venv)/")
-
-
-def is_vendored(path: str) -> bool:
-    """Whether a path belongs to somebody else's code that was copied in."""
-    return bool(_VENDORED.search(path))
 
 
 def build_references(files: Mapping[str, str], paths: Collection[str]) -> tuple[BuildReference, ...]:
