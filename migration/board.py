@@ -45,7 +45,7 @@ class Step:
     """Of the measured commit before it."""
     record: Record
     variant: Measurement | None = None
-    """The build of the further Dockerfile that it added."""
+    """The build of the further Dockerfile that it added or changed."""
 
 
 def delta(before: Record, after: Record) -> Delta | None:

@@ -182,7 +182,7 @@ class Jobs:
             trial.keep_only([self._survey.baseline(), commit])
 
     def _variants(self, trial: Trial, commit: str, cancel: Cancel) -> Generator[Event, None, str]:
-        """Builds the Dockerfiles that the phase of `commit` added; returns what failed, '' for nothing."""
+        """Builds the other Dockerfiles of the phase of `commit`; returns what failed, '' for nothing."""
         problem = ""
         whole = self._survey.record(commit).newest
         for entry in self._survey.applied():

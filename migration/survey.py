@@ -233,19 +233,18 @@ class Survey:
         return before[0].sha
 
     def variants(self, entry: Applied) -> tuple[Target, ...]:
-        """The further Dockerfiles that a phase added, as targets."""
-        added = self._added(entry)
-        if not added:
+        """The further Dockerfiles that a phase added or changed, as targets."""
+        others = self._others(entry)
+        if not others:
             return ()
-        return tuple(t for t in scan.scan(self.repository, entry.commit) if t.dockerfile in added)
+        return tuple(t for t in scan.scan(self.repository, entry.commit) if t.dockerfile in others)
 
-    def _added(self, entry: Applied) -> tuple[str, ...]:
-        """The files that a phase's commit added."""
-        before = self.repository.entries(self.repository.resolve(f"{entry.commit}^"))
-        return tuple(path for path in entry.files if path not in before)
+    def _others(self, entry: Applied) -> tuple[str, ...]:
+        """The files that a phase's commit changed, without the target's own Dockerfile."""
+        return tuple(path for path in entry.files if path != self.target.dockerfile)
 
     def _step(self, entry: Applied) -> board.Step:
-        measured = ledger.variants(self.repository, entry.commit, self._added(entry))
+        measured = ledger.variants(self.repository, entry.commit, self._others(entry))
         return board.Step(
             entry,
             self.phase_of(entry),

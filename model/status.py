@@ -61,7 +61,7 @@ class Row:
     before: tuple[Measurement, ...] = ()
     """The same of the commit that stood before an applied phase."""
     variant: Measurement | None = None
-    """The build of the further Dockerfile that the phase added, where it added one."""
+    """The build of the further Dockerfile that the phase added or changed, where it did."""
     start_up: StartUp | None = None
     """The price of a phase that has one at start-up, against the step before it."""
 
