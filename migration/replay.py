@@ -60,5 +60,6 @@ def _after(view: RepoView, phases: Sequence[Applied], wishes: Wishes, rules: Seq
     for phase in phases:
         answer = again(phase, view, wishes, rules)
         if isinstance(answer, Phase):
-            view = view.with_edits(answer.edits)
+            # Each was committed before the next one was proposed.
+            view = replace(view.with_edits(answer.edits), original=None)
     return view

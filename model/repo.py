@@ -138,6 +138,13 @@ class RepoView:
             (paths.discard if edit.after is None else paths.add)(edit.path)
         return replace(self, files=files, paths=frozenset(paths), original=self.original or self.files)
 
+    @property
+    def committed(self) -> RepoView:
+        """The view as it is committed, without what earlier phases of the plan would change."""
+        if self.original is None:
+            return self
+        return replace(self, files=self.original, paths=frozenset(self.original), original=None)
+
 
 class _Overlay(Mapping[str, str]):
     """Files with some of them changed, added or (None) removed; the rest is read when asked."""

@@ -10,7 +10,7 @@ from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci import variant_report as report
 from phasewise.model.ci.check_requirements_ci import fingerprint
 from phasewise.model.ci.light_dockerfile import NotDerivable, derive, headed
-from phasewise.model.ci.light_requirements import Settings, script_path, script_text
+from phasewise.model.ci.light_requirements import Settings, script_path, script_text, signed
 from phasewise.model.ci.needless_tools import without_tools
 from phasewise.model.ci.situation import CHOICE, Situation
 from phasewise.model.ci.variant import Drifted, NoVariant
@@ -84,6 +84,9 @@ class AddCiVariant(Rule):
     were 21 of 65 seconds. When a package loses its wheel some day, CI fails as it builds, and Dockerfile.ci
     must install the tools again.
 
+    The list records what Dockerfile.ci was made from: when production's changes later, refresh_ci_variant brings
+    it up.
+
     hadolint and BuildKit's checks look at one Dockerfile at a time and have no rule for it.
     """
 
@@ -112,6 +115,7 @@ class AddCiVariant(Rule):
 #   modules left out: torch
 #   starts at: app/main.py
 #   dockerfile: Dockerfile.ci Dockerfile ceeea04522ac6074
+#   dockerfile as made: f024d4a854448ebb
 fastapi==0.121.2
 uvicorn[standard]==0.38.0
 """,
@@ -158,6 +162,7 @@ CMD ["uvicorn", "app.main:app"]
 #   modules left out: torch
 #   starts at: app/main.py
 #   dockerfile: Dockerfile.ci Dockerfile 933dc02b6dd3fed6
+#   dockerfile as made: 8239cbbd4d228b2c
 fastapi==0.121.2
 pillow==12.0.0
 """,
@@ -246,9 +251,10 @@ pillow==12.0.0
             raise NoVariant(
                 "; ".join(f"{each.path}:{each.line} is left as it is: {why}" for each, why in builds.refused)
             )
+        text = headed(trimmed.text, view, by_key, trimmed.gone)
         edits = [
-            FileEdit(variant, None, headed(trimmed.text, view, by_key, trimmed.gone)),
-            *_edits(view, lists),
+            FileEdit(variant, None, text),
+            *(replace(edit, after=signed(edit.after or "", text)) for edit in _edits(view, lists)),
             FileEdit(script, view.files.get(script), script_text(script)),
             *ci_variant.ignore_edits(view, variant, paths),
             *builds.edits(view),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import posixpath
+import re
 import textwrap
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from phasewise.model.ci import check_requirements_ci
-from phasewise.model.ci.check_requirements_ci import Read, generate
+from phasewise.model.ci.check_requirements_ci import Read, fingerprint, generate, settings
 from phasewise.model.python.requirements import Listed
 
 SCRIPT_NAME = "check_requirements_ci.py"
+_SIGNATURE = "dockerfile as made"
 _FOLDERS = ("ci", "scripts", "tools")
 
 
@@ -67,6 +70,32 @@ def list_text(
     ]
     open_ones = [f"{pin}  # production: {requirement.text}" for requirement, pin in pins]
     return generate(path, "".join(f"{line}\n" for line in (*header, *open_ones)), read)
+
+
+def signed(text: str, dockerfile: str) -> str:
+    """The list with what tells the text of the Dockerfile for CI from one that somebody changed since."""
+    line = f"#   {_SIGNATURE}: {_digest(dockerfile)}\n"
+    return re.sub(r"(?m)^#   dockerfile: .*\n", lambda match: f"{match[0]}{line}", unsigned(text), count=1)
+
+
+def unsigned(text: str) -> str:
+    """The list without that."""
+    return re.sub(rf"(?m)^#   {_SIGNATURE}: .*\n", "", text)
+
+
+def is_as_made(text: str, dockerfile: str) -> bool:
+    """Whether the Dockerfile for CI is still what was written beside the list."""
+    return settings(text).get(_SIGNATURE) == [_digest(dockerfile)]
+
+
+def with_fingerprint(text: str, production: str) -> str:
+    """The list, taking note of production's Dockerfile, as the check's --write does."""
+    return re.sub(r"(?m)^(#   dockerfile: \S+ \S+) .*", rf"\1 {fingerprint(production)}", text, count=1)
+
+
+def _digest(text: str) -> str:
+    """Comments count, line ends do not: git may write those otherwise."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _setting(name: str, words: Iterable[str]) -> list[str]:

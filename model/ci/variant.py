@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from phasewise.model.builds.build_redirect import redirected, with_step
 from phasewise.model.builds.dockerignore import is_ignored, with_exception
 from phasewise.model.builds.yaml_edit import YamlRefusal
-from phasewise.model.ci.check_requirements_ci import Read, complaints, package, settings
-from phasewise.model.ci.light_requirements import Settings, list_path, list_text
+from phasewise.model.ci.check_requirements_ci import Read, package, settings
+from phasewise.model.ci.light_requirements import Settings, list_path, list_text, unsigned
 from phasewise.model.phase import FileEdit
 from phasewise.model.python.imports import Use
 from phasewise.model.python.installs import Install, installs
@@ -116,7 +116,7 @@ def new_lists(
         mine = replace(wanted, production=key, left_out=left_out)
         mine = mine if not found else replace(mine, modules=(), starts=(), dockerfile=())
         text = list_text(path, script, mine, _pins(view, key, lines, dropped), view.files.__getitem__)
-        if view.files.get(path, text) != text:
+        if unsigned(view.files.get(path, text)) != text:
             raise NoVariant(f"{path} exists already and is not what would be generated")
         found[key] = path, text
     return found
@@ -184,19 +184,24 @@ def redirect(view: RepoView, variant: str, title: str, command: str) -> Redirect
 
 
 def drift(view: RepoView, variant: str, production: Production, always: Mapping[str, Use]) -> tuple[str, ...]:
-    """How the lists of an existing `variant` differ from production: nothing when all is well or unknown."""
+    """How the lists of a `variant` that somebody keeps by hand differ from production: nothing when unknown."""
+    read = view.files.__getitem__
+    sources = lists_of(view, variant)
+    if any("production" in settings(read(path)) for path in sources):
+        return ()
+    return tuple(_hand_written(sources, production, always, read))
+
+
+def lists_of(view: RepoView, variant: str) -> tuple[str, ...]:
+    """The requirements files that the Dockerfile `variant` installs."""
     other = replace(view, target=replace(view.target, dockerfile=variant, stage=None))
     try:
-        sources = {
+        found = {
             source.path for install in installs(other) for source in install.sources if not source.is_project
         }
     except ValueError:
         return ()
-    read = view.files.__getitem__
-    ours = [path for path in sorted(sources) if "production" in settings(read(path))]
-    if ours:
-        return tuple(line for path in ours for line in _complaints(path, read, view.paths))
-    return tuple(_hand_written(sources, production, always, read))
+    return tuple(sorted(found))
 
 
 def _hand_written(
@@ -215,14 +220,6 @@ def _hand_written(
             yield f"{found.path}:{found.line} has {found.text}, production {wanted.text}"
         elif not found and use and here:
             yield f"{wanted.name} is missing, which {use.path}:{use.line} imports"
-
-
-def _complaints(path: str, read: Read, paths: Collection[str]) -> Iterator[str]:
-    try:
-        for complaint in complaints(path, read, paths):
-            yield complaint.split("\n")[-1]
-    except (KeyError, ValueError, OSError) as error:
-        yield f"{path} cannot be compared: {error}"
 
 
 def _named(view: RepoView, install: Install) -> Iterator[Listed]:

@@ -41,7 +41,7 @@ def why(here: Situation, picked: frozenset[str], files: Made, builds: Redirectio
         f"The check runs in {builds.step.path}, before the build on line {builds.step.line}."
         if builds.step
         else f"No workflow could take the check: run `{run}` before building.",
-        *_of_tools(files),
+        *of_tools(files.variant, files.tools),
         *(f"Not run in {files.variant}, as it needs what is left out: {line}" for line in files.dropped),
         *(f"{each.path}:{each.line} is left as it is: {why}." for each, why in builds.refused),
     ]
@@ -52,15 +52,16 @@ def why(here: Situation, picked: frozenset[str], files: Made, builds: Redirectio
     return "\n\n".join(paragraphs)
 
 
-def _of_tools(files: Made) -> Iterator[str]:
-    if files.tools.gone:
+def of_tools(variant: str, tools: Trimmed) -> Iterator[str]:
+    """Which build tools the variant goes without, and which stay; nothing where there are none."""
+    if tools.gone:
         yield (
-            f"{files.variant} goes without {listed(files.tools.gone)}: no package of the light list is compiled, their"
-            " wheels come built, as the baseline's image tells, and nothing else in that stage calls them. When one"
-            f" loses its wheel, CI fails as it builds; install them in {files.variant} again then."
+            f"{variant} goes without {listed(tools.gone)}: no package of the light list is compiled, their wheels come"
+            " built, as the baseline's image tells, and nothing else in that stage calls them. When one loses its"
+            f" wheel, CI fails as it builds; install them in {variant} again then."
         )
-    if files.tools.stay:
-        yield f"{listed(files.tools.stay)}: still installed in {files.variant}, since {files.tools.reason}."
+    if tools.stay:
+        yield f"{listed(tools.stay)}: still installed in {variant}, since {tools.reason}."
 
 
 def _purpose(build: BuildReference) -> str:
