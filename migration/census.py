@@ -40,10 +40,7 @@ def take_census(engine: Engine, image: str, cancel: Cancel | None = None) -> Cen
             _MODULES,
             # Bytecode that this very run writes must not be counted.
             options=("-I", "-B"),
-            user="0",
-            # Without it root cannot look into the folders of others, all other capabilities being dropped.
-            capabilities=("DAC_READ_SEARCH",),
-            timeout_seconds=_TIMEOUT_SECONDS,
+            within=probe.confinement(_TIMEOUT_SECONDS, sees_all=True),
             cancel=cancel,
         )
     except probe.NoPython:

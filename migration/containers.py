@@ -14,6 +14,7 @@ import docker.errors
 import urllib3.exceptions
 
 from phasewise.migration import owner
+from phasewise.migration.confinement import STRICT, Confinement
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import Cancel
 
@@ -26,7 +27,6 @@ _POLL_SECONDS = 0.05
 OUTPUT_BYTES = 4_000_000
 """What is kept of each of a program's two streams; the rest is read and dropped."""
 
-_MEMORY_BYTES = 2_000_000_000
 _PROCESSES = 512
 _CPUS = 2
 
@@ -106,19 +106,10 @@ class Containers:
         self,
         image: str,
         argv: Sequence[str],
-        *,
-        entrypoint: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        user: str | None = None,
-        capabilities: Sequence[str] = (),
-        network: bool = False,
-        timeout_seconds: float = 60.0,
-        memory_bytes: int = _MEMORY_BYTES,
+        within: Confinement = STRICT,
         cancel: Cancel | None = None,
     ) -> RunResult:
-        """Runs `entrypoint` + `argv` in a new container of `image`, as its own user unless told otherwise.
-
-        An empty `entrypoint` switches the image's off, so that `argv` is the whole command.
+        """Runs `argv` in a new container of `image`, whose own entry point is switched off.
 
         Raises:
             Cancelled: `cancel` was asked; the container is gone.
@@ -131,17 +122,16 @@ class Containers:
         container = self._create(
             image,
             command=list(argv),
-            entrypoint=list(entrypoint) or [""],
-            environment=dict(environment or {}),
-            user=user,
+            entrypoint=[""],
+            user=within.user,
             healthcheck={"test": ["NONE"]},
-            host=self._host_config(network, memory_bytes, capabilities),
+            host=self._host_config(within),
         )
         try:
             output = self._attach(container)
             if failure := self._start(container):
                 return RunResult(failure[0], "", failure[1], seconds=time.monotonic() - started)
-            in_time = self._wait(container, output, started + timeout_seconds, cancel)
+            in_time = self._wait(container, output, started + within.timeout_seconds, cancel)
             state = self._api.inspect_container(container)["State"]
             return RunResult(
                 int(state["ExitCode"]) if in_time else None,
@@ -181,9 +171,7 @@ class Containers:
             return HealthResult("none", "")
         pace = _pace(check)
         started = time.monotonic()
-        container = self._create(
-            image, healthcheck=pace.healthcheck, host=self._host_config(False, _MEMORY_BYTES, ())
-        )
+        container = self._create(image, healthcheck=pace.healthcheck, host=self._host_config(STRICT))
         try:
             output = self._attach(container)
             if failure := self._start(container):
@@ -211,14 +199,14 @@ class Containers:
             self._swept = True
             self.sweep()
 
-    def _host_config(self, network: bool, memory_bytes: int, capabilities: Sequence[str]) -> Any:
+    def _host_config(self, within: Confinement) -> Any:
         return self._api.create_host_config(
-            network_mode="default" if network else "none",
+            network_mode="default" if within.network else "none",
             cap_drop=["ALL"],
-            cap_add=list(capabilities),
+            cap_add=list(within.capabilities),
             security_opt=["no-new-privileges"],
-            mem_limit=memory_bytes,
-            memswap_limit=memory_bytes,
+            mem_limit=within.memory_bytes,
+            memswap_limit=within.memory_bytes,
             log_config={"Type": "none"},
             **self._limits,
         )

@@ -10,6 +10,7 @@ from typing import Any
 import docker.errors
 
 from phasewise.migration import buildx
+from phasewise.migration.confinement import STRICT, Confinement
 from phasewise.migration.connection import Connection, connect
 from phasewise.migration.containers import Containers, HealthResult, RunResult
 from phasewise.migration.errors import NoEngine, PhasewiseError
@@ -209,37 +210,18 @@ class Engine:
         self,
         image: str,
         argv: Sequence[str],
-        *,
-        entrypoint: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        user: str | None = None,
-        capabilities: Sequence[str] = (),
-        network: bool = False,
-        timeout_seconds: float = 60.0,
-        memory_bytes: int = 2_000_000_000,
+        within: Confinement = STRICT,
         cancel: Cancel | None = None,
     ) -> RunResult:
         """Runs a program in a new container of `image` that is removed afterwards, whatever happens.
 
-        No network, no capabilities, limited memory, processes, CPU and time, unless asked for. A program
-        that is not there ends with 127, one that cannot be executed with 126, as in a shell.
+        A program that is not there ends with 127, one that cannot be executed with 126, as in a shell.
 
         Raises:
             Cancelled: `cancel` was asked.
             PhasewiseError: the engine refused.
         """
-        return self._containers.run(
-            image,
-            argv,
-            entrypoint=entrypoint,
-            environment=environment,
-            user=user,
-            capabilities=capabilities,
-            network=network,
-            timeout_seconds=timeout_seconds,
-            memory_bytes=memory_bytes,
-            cancel=cancel,
-        )
+        return self._containers.run(image, argv, within, cancel)
 
     def health(
         self, image: str, *, healthcheck: Mapping[str, Any] | None = None, cancel: Cancel | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
+from phasewise.migration.confinement import Confinement
 from phasewise.migration.containers import NOT_EXECUTABLE, NOT_FOUND
 from phasewise.migration.errors import PhasewiseError
 from phasewise.migration.events import Cancel
@@ -37,12 +38,21 @@ while "" in sys.path:
     sys.path.remove("")
 module.main(*sys.argv[1:])
 """
+_MEMORY_BYTES = 4_000_000_000
+"""What importing all that a large image holds may take."""
 _LONGEST_ARGUMENT_BYTES = 131_072
 """Linux' MAX_ARG_STRLEN."""
 
 
 class NoPython(PhasewiseError):
     """The image has no Python that runs."""
+
+
+def confinement(timeout_seconds: float, sees_all: bool = False) -> Confinement:
+    """What a probe may do; one that `sees_all` is root and reads the folders of others, and may do nothing else."""
+    if not sees_all:
+        return Confinement(timeout_seconds=timeout_seconds, memory_bytes=_MEMORY_BYTES)
+    return Confinement("0", ("DAC_READ_SEARCH",), timeout_seconds=timeout_seconds, memory_bytes=_MEMORY_BYTES)
 
 
 def bundle(*modules: str) -> str:
@@ -66,11 +76,7 @@ def run(
     *,
     pythons: Sequence[str] = PYTHONS,
     options: Sequence[str] = (),
-    user: str | None = None,
-    capabilities: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-    timeout_seconds: float = 300.0,
-    memory_bytes: int = 4_000_000_000,
+    within: Confinement,
     cancel: Cancel | None = None,
 ) -> Any:
     """What the probe printed on its last line, parsed; run by the first of `pythons` that the image has.
@@ -82,20 +88,11 @@ def run(
     """
     script = bundle(*modules)
     for python in pythons:
-        result = engine.run(
-            image,
-            [python, *options, "-c", script, *arguments],
-            user=user,
-            capabilities=capabilities,
-            environment=environment or {},
-            timeout_seconds=timeout_seconds,
-            memory_bytes=memory_bytes,
-            cancel=cancel,
-        )
+        result = engine.run(image, [python, *options, "-c", script, *arguments], within, cancel)
         if result.exit_code in (NOT_FOUND, NOT_EXECUTABLE):
             continue
         if not result.ok:
-            raise PhasewiseError(_complaint(result.timed_out, timeout_seconds, result.stderr))
+            raise PhasewiseError(_complaint(result.timed_out, within.timeout_seconds, result.stderr))
         return _answer(result.stdout)
     raise NoPython("the image has no Python that runs")
 

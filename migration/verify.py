@@ -86,7 +86,7 @@ def _checks(
     objects = None
     if python:
         yield Narration("looking at the image's libraries")
-        objects, _ = _ask(engine, image, _OBJECTS, [], cancel, user="0", capabilities=("DAC_READ_SEARCH",))
+        objects, _ = _ask(engine, image, _OBJECTS, [], cancel, sees_all=True)
     subject = replace(subject, answers=answers, objects=objects)
     yield from _finished(check_config(subject, owned))
     if answers is not None:
@@ -129,9 +129,7 @@ def _ask(
     modules: Sequence[str],
     arguments: Sequence[str],
     cancel: Cancel,
-    *,
-    user: str | None = None,
-    capabilities: Sequence[str] = (),
+    sees_all: bool = False,
 ) -> tuple[Any, tuple[CheckResult, ...]]:
     """A probe's answer, None when there is none, and the result on the Python itself; no result without Python."""
     id, title = "python", "Python"
@@ -141,9 +139,7 @@ def _ask(
             image,
             modules,
             arguments,
-            user=user,
-            capabilities=capabilities,
-            timeout_seconds=_PROBE_SECONDS,
+            within=probe.confinement(_PROBE_SECONDS, sees_all),
             cancel=cancel,
         )
     except probe.NoPython:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phasewise.migration.confinement import STRICT, Confinement
 from phasewise.migration.containers import NOT_FOUND, HealthResult, RunResult
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import BuildFinished, Cancel, Event, LogLine, StepFinished, StepStarted
@@ -172,20 +173,13 @@ class FakeEngine:
         self,
         image: str,
         argv: Sequence[str],
-        *,
-        entrypoint: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        user: str | None = None,
-        capabilities: Sequence[str] = (),
-        network: bool = False,
-        timeout_seconds: float = 60.0,
-        memory_bytes: int = 2_000_000_000,
+        within: Confinement = STRICT,
         cancel: Cancel | None = None,
     ) -> RunResult:
         self.inspect(image)
         if cancel and cancel.asked:
             raise Cancelled("stopped")
-        called = {"image": image, "argv": tuple(argv), "user": user, "network": network}
+        called = {"image": image, "argv": tuple(argv), "within": within}
         result: RunResult = self._next("run", called)
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from phasewise.migration.checks.subject import result
+from phasewise.migration.confinement import Confinement
 from phasewise.migration.containers import RunResult
 from phasewise.migration.events import Cancel
 from phasewise.migration.images import Engine
@@ -20,9 +21,8 @@ def check_declared(engine: Engine, image: str, check: DeclaredCheck, cancel: Can
     Raises:
         Cancelled: `cancel` was asked; the container is gone.
     """
-    ran = engine.run(
-        image, check.command, network=check.network, timeout_seconds=check.timeout_seconds, cancel=cancel
-    )
+    within = Confinement(network=check.network, timeout_seconds=check.timeout_seconds)
+    ran = engine.run(image, check.command, within, cancel)
     printed = f"{ran.stdout}\n{ran.stderr}".strip()[-_SHOWN_CHARACTERS:]
     return result(
         f"declared:{check.name}", check.name, ran.ok, printed, _explanation(check, ran, printed), ran.seconds

@@ -10,6 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from phasewise.migration.confinement import Confinement
 from phasewise.migration.containers import RUN_LABEL
 from phasewise.migration.errors import Cancelled, PhasewiseError
 from phasewise.migration.events import BuildFinished, Cancel, LogLine, StepFinished, StepStarted
@@ -148,9 +149,11 @@ def test_a_program_that_cannot_start_ends_as_in_a_shell(engine: Engine, argv: li
 
 
 def test_time_and_memory_and_output_have_limits(engine: Engine) -> None:
-    late = engine.run(BASE, ["sh", "-c", "echo begun; sleep 300"], timeout_seconds=1)
+    late = engine.run(BASE, ["sh", "-c", "echo begun; sleep 300"], Confinement(timeout_seconds=1))
     assert (late.timed_out, late.exit_code, late.stdout) == (True, None, "begun\n")
-    greedy = engine.run(BASE, ["python3", "-c", "x = b'1' * 900_000_000"], memory_bytes=200_000_000)
+    greedy = engine.run(
+        BASE, ["python3", "-c", "x = b'1' * 900_000_000"], Confinement(memory_bytes=200_000_000)
+    )
     assert greedy.oom
     chatty = engine.run(BASE, ["python3", "-c", "print('x' * 9_000_000)"])
     assert chatty.ok
@@ -170,8 +173,9 @@ def test_nothing_is_left_behind_and_cancel_is_quick(engine: Engine) -> None:
 
 def test_the_container_of_a_killed_process_is_swept(engine: Engine) -> None:
     script = (
+        "from phasewise.migration.confinement import Confinement\n"
         "from phasewise.migration.images import find_engine\n"
-        f"find_engine().run({BASE!r}, ['sleep', '300'], timeout_seconds=300)\n"
+        f"find_engine().run({BASE!r}, ['sleep', '300'], Confinement(timeout_seconds=300))\n"
     )
     before = our_containers()
     process = subprocess.Popen([sys.executable, "-c", script])
@@ -197,7 +201,7 @@ def test_the_container_of_a_living_process_is_not_swept(engine: Engine) -> None:
 
 def run_until_cancelled(engine: Engine, cancel: Cancel) -> None:
     with pytest.raises(Cancelled):
-        engine.run(BASE, ["sleep", "300"], timeout_seconds=300, cancel=cancel)
+        engine.run(BASE, ["sleep", "300"], Confinement(timeout_seconds=300), cancel)
 
 
 def wait_for(condition: Callable[[], set[str]]) -> set[str]:

@@ -178,7 +178,7 @@ def test_nothing_is_left_to_propose(migrated: Migrated) -> None:
 
 def test_the_console_scripts_are_still_there(migrated: Migrated) -> None:
     for script in migrated.story.scripts:
-        done = migrated.session.engine.run(migrated.image, ["--version"], entrypoint=[script])
+        done = migrated.session.engine.run(migrated.image, [script, "--version"])
         assert done.ok, done
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fake_engine import FakeEngine, image_info, printed
 
+from phasewise.migration.confinement import Confinement
 from phasewise.migration.containers import RunResult
 from phasewise.migration.errors import Cancelled
 from phasewise.migration.events import Cancel, CheckFinished, Verified
@@ -57,9 +58,9 @@ def test_the_probe_is_asked_for_what_the_baseline_could() -> None:
     asked: list[dict[str, Any]] = []
     original = engine.run
 
-    def spy(image: str, argv: Any, **options: Any) -> RunResult:
+    def spy(image: str, argv: Any, *others: Any) -> RunResult:
         asked.extend(json.loads(word) for word in argv[3:])
-        return original(image, argv, **options)
+        return original(image, argv, *others)
 
     engine.run = spy  # type: ignore[method-assign]
     run(engine, baseline=baseline)
@@ -130,8 +131,10 @@ def test_the_images_own_health_check_counts_first() -> None:
 
 def test_a_declared_check_runs_with_its_own_words() -> None:
     engine = engine_with(printed(ANSWERS), printed({}))
-    engine.expect_run(RunResult(1, "", "it broke\n"), argv=("pytest", "-q"), network=True)
-    _, results = run(engine, declared=(DeclaredCheck("tests", ("pytest", "-q"), network=True),))
+    within = Confinement(network=True, timeout_seconds=9)
+    engine.expect_run(RunResult(1, "", "it broke\n"), argv=("pytest", "-q"), within=within)
+    declared = DeclaredCheck("tests", ("pytest", "-q"), network=True, timeout_seconds=9)
+    _, results = run(engine, declared=(declared,))
     assert results["declared:tests"].explanation == "pytest -q ended with status 1: it broke"
 
 
