@@ -21,7 +21,8 @@ def run(directory: Path | None, printed: bool) -> int:
         raise Usage(str(error), "name a folder that does not exist yet") from error
     output.narrate(f"a sample repository: {place}")
     if printed:
-        status = migrate(place)
+        with Session.open(place) as session:
+            status = migrate(session)
         output.narrate(f"\nlook at it: phasewise {place}    what was done: git -C {place} log -p")
         output.narrate(f"clean up: phasewise clean {place} && rm -rf {place}")
         return status
@@ -31,12 +32,11 @@ def run(directory: Path | None, printed: bool) -> int:
     return 0
 
 
-def migrate(place: Path) -> int:
+def migrate(session: Session) -> int:
     """Goes through every phase with real builds, takes the second one back and applies it anew; prints all of it.
 
     Without an engine, everything that needs none is shown and the status is 0: the message says what is missing.
     """
-    session = Session.open(place)
     output.print_plans([output.Planned(session.target, session.plan(), session.floor())])
     try:
         output.narrate(f"engine: {session.engine_label()}")

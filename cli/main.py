@@ -325,6 +325,7 @@ def _open(repo: Path, dockerfile: str | None, stage: str | None) -> Session:
     from phasewise.migration.session import Session
 
     session = Session.open(repo, dockerfile=dockerfile, stage=stage)
+    click.get_current_context().call_on_close(session.close)
     if session.recovered:
         output.narrate(session.recovered)
     return session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from phasewise.migration import obstacles, worktrees
@@ -375,7 +375,8 @@ class Repository(Reader):
 
     def commit_in(self, worktree: Path, edits: Sequence[FileEdit], message: str) -> str:
         """`commit`, in a linked worktree."""
-        return self._at(worktree).commit(edits, message)
+        with closing(self._at(worktree)) as repository:
+            return repository.commit(edits, message)
 
     def revert_in(self, worktree: Path, sha: str, message: str) -> str | None:
         """Reverts a commit in a linked worktree; the hash of the revert, None when it conflicts.
@@ -385,8 +386,7 @@ class Repository(Reader):
         Raises:
             Refused: a hook said no.
         """
-        repository = self._at(worktree)
-        git, head = repository.git, repository.head()
+        git, head = GitProcess(worktree), self.head_of(worktree)
         reverted = git.write("revert", "--no-edit", "--no-commit", self.resolve(sha), ok=())
         if reverted.status:
             conflict = bool(git.read("ls-files", "--unmerged", "-z").stdout)
@@ -406,8 +406,9 @@ class Repository(Reader):
             stdin=encode(message),
             ok=(),
         )
-        if repository.head() == head:
+        reached = self.head_of(worktree)
+        if reached == head:
             git.write("reset", "--quiet", "--hard", head)
             git.write("revert", "--quit", ok=())
             raise Refused(f"git did not take the revert; nothing was changed\n{output.said}")
-        return repository.head()
+        return reached

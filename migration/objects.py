@@ -38,6 +38,14 @@ class Objects:
         """The hash of what a full reference names now; None when there is no such reference."""
         return self._ask(name, LARGEST_TEXT_BYTES)[0]
 
+    def close(self) -> None:
+        """Ends the process; the next question starts another."""
+        with self._turn:
+            process, self._process = self._process, None
+        if process is not None and process.proc is not None:
+            # Closes its input, at which git ends, and waits for it.
+            process.proc.communicate()
+
     def _ask(self, name: str, limit_bytes: int) -> tuple[str | None, bytes | None]:
         """The object's hash, None when it is missing; its bytes, None when they are too many."""
         with self._turn:

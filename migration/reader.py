@@ -66,6 +66,10 @@ class Reader:
         """The folder's name."""
         return self.root.name
 
+    def close(self) -> None:
+        """Ends the process that reads the objects; what is asked afterwards starts another."""
+        self._objects.close()
+
     def head(self) -> str:
         """The full hash of the commit that HEAD names; asked so often that it costs no process."""
         return self._objects.sha("HEAD") or self.resolve("HEAD")

@@ -78,6 +78,11 @@ def builds(repository: Repository, commit: str) -> tuple[BuildReference, ...]:
     return _snapshot(repository, commit).builds
 
 
+def forget(repository: Repository) -> None:
+    """Lets go of what was read of the repository's commits."""
+    _snapshots.pop(repository, None)
+
+
 def _snapshot(repository: Repository, commit: str) -> _Snapshot:
     known = _snapshots.setdefault(repository, {})
     if commit not in known:

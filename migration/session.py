@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from phasewise.migration import image_names, rolling_back, scan, scratch
 from phasewise.migration.choices import Choices
@@ -80,6 +80,17 @@ class Session:
         session = cls(repository, target, rules)
         session.recovered = recovered
         return session
+
+    def close(self) -> None:
+        """Ends the processes that belong to the session, and forgets what was read for it."""
+        scan.forget(self.repository)
+        self.repository.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # Reading
 

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from phasewise.migration.git import Repository
 from phasewise.model.phase import FileEdit
 
@@ -94,3 +96,15 @@ def edit(path: str, before: str | None, after: str | None) -> FileEdit:
 def dropped(path: str = "Dockerfile") -> FileEdit:
     """The edit that drops compileall from DOCKERFILE."""
     return FileEdit(path, DOCKERFILE, "".join(DOCKERFILE.splitlines(keepends=True)[:2]))
+
+
+def object_readers() -> set[int]:
+    """The processes of this one that read git objects; skips the test where the system does not list them."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if not children.exists():
+        pytest.skip("the system does not list the processes of a process")
+    return {
+        int(child)
+        for child in children.read_text().split()
+        if b"cat-file" in Path(f"/proc/{child}/cmdline").read_bytes()
+    }

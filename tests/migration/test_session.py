@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dirt import commit_clean, make_dirty
 from fake_engine import FakeEngine, image_info, step
-from git_sandbox import DOCKERFILE, Sandbox
+from git_sandbox import DOCKERFILE, Sandbox, object_readers
 from scripted import expect_checks, expect_prepare, expect_try
 
 from phasewise.migration import image_names
@@ -87,6 +87,17 @@ class TestOpening:
     def test_no_repository(self, tmp_path: Path) -> None:
         with pytest.raises(Usage, match="not in a git repository"):
             Session.open(tmp_path)
+
+    def test_what_runs_for_a_session_ends_with_it(self, sandbox: Sandbox) -> None:
+        before = object_readers()
+        with Session.open(sandbox.root) as session:
+            list(session.apply(PHASE, measure=False))
+            assert object_readers() - before, "one process reads all objects"
+        assert object_readers() <= before
+        assert session.applied() == (PHASE,), "a question after the end is still answered"
+        session.close()
+        session.close()
+        assert object_readers() <= before
 
     def test_no_dockerfile(self, tmp_path: Path) -> None:
         sandbox = Sandbox.create(tmp_path / "plain")
