@@ -26,9 +26,15 @@ def sentence(status: Status | None, engine: bool | None, missing: NoEngine | Non
             ".",
         )
     if missing is not None:
-        said = " ".join(part for part in (f"{missing.message.rstrip('.')}.", missing.hint) if part)
+        # What to do comes first: a narrow terminal shows one line of it.
+        what = text.one_line(missing.hint or "start Docker").rstrip(".")
         return text.own(
-            ("No engine: ", "bold $text-warning"), text.one_line(said), ("  All but measuring works.", "dim")
+            ("No engine: ", "bold $text-warning"),
+            what,
+            "; ",
+            ("f5", "bold $text-accent"),
+            " looks again. All but measuring works.",
+            (f"  ({text.one_line(missing.message).rstrip('.')})", "dim"),
         )
     if engine is None:
         return Content.styled("Looking for an engine …", "dim")

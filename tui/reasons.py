@@ -120,6 +120,11 @@ def _tick(now: Situation) -> str:
     return _busy(now) if row.id == now.at_work else ""
 
 
+def _report(now: Situation) -> str:
+    known = now.status and (now.status.baseline_measurement or any(row.commit for row in now.status.rows))
+    return "" if known else "nothing is applied and nothing is measured yet"
+
+
 def _page(now: Situation) -> str:
     declined = now.status.declined if now.status else ()
     return "" if now.row or declined else "no phase is chosen, and none was declined"
@@ -158,6 +163,7 @@ _DECIDE = {
     "skip": _skip,
     "tick": _tick,
     "page": _page,
+    "report": _report,
     "target": _target,
     "refresh": _busy,
 }

@@ -440,6 +440,11 @@ async def test_without_an_engine_everything_but_measuring_works() -> None:
         await driver.until(lambda: fake.done)
 
 
+async def test_a_narrow_terminal_says_what_to_do_without_an_engine() -> None:
+    async with driving(FakeSession(story.FRESH, engine=False), NARROW) as driver:
+        assert driver.lines[-2].startswith(" No engine: install Docker Engine 23 or newer, then press f5")
+
+
 async def test_leaving_at_once_when_nothing_runs() -> None:
     fake = FakeSession(story.START)
     async with driving(fake) as driver:
@@ -498,6 +503,7 @@ async def test_space_on_a_hunk_leaves_it_out_and_takes_it_in() -> None:
         await driver.press("space")
         await driver.until(lambda: "▶☑  1- FROM" in driver.page("diff-page"))
         assert "of 2 hunks" not in driver.text
+        assert "2 hunks, n chooses one" in driver.text
         await driver.press("n", "space")
         await driver.until(lambda: "▶☐  7- FROM" in driver.page("diff-page"))
         await driver.press("N", "N")

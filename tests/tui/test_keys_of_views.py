@@ -100,11 +100,13 @@ async def test_the_filter_keeps_what_matches() -> None:
         phases = driver.main.query_one(PhaseList)
         assert [option.id for option in phases.options] == ["add_ci_variant", DECLINED]
         assert driver.main.chosen == "add_ci_variant"
+        assert "Phases that match; esc shows all" in driver.text
         await driver.press("enter")
         assert driver.app.focused is phases
         await driver.press("escape")
         assert phases.option_count == len(story.ROWS) + 1
         assert not driver.main.query_one("#filter", Input).display
+        assert "Phases that match" not in driver.text
 
 
 async def test_help_explains_every_key() -> None:
@@ -115,6 +117,27 @@ async def test_help_explains_every_key() -> None:
         assert "rolled back" in driver.window
         await driver.press("escape")
         assert not driver.on_top(PageModal)
+
+
+async def test_help_cuts_nothing_on_a_small_screen() -> None:
+    async with driving(FakeSession(story.MIDWAY), NARROW) as driver:
+        await driver.press("question_mark")
+        said = " ".join(driver.window.split())
+        assert "CI 157 MB −56 % another image, built and measured here, against this one" in said
+        width = driver.app.screen.query_one(Page).scrollable_content_region.width
+        assert max(len(line) for line in driver.window.split("\n")) <= width
+
+
+async def test_without_figures_and_phases_there_is_no_report() -> None:
+    async with driving(FakeSession(story.FRESH, engine=False)) as driver:
+        await driver.press("r")
+        assert driver.toasts == ["nothing is applied and nothing is measured yet"]
+
+
+async def test_lines_that_are_no_phases_say_how_to_open_them() -> None:
+    async with driving(FakeSession(story.MIDWAY)) as driver:
+        await driver.choose(DECLINED)
+        assert "No phase is chosen: enter shows what this line of the list holds." in driver.page("diff-page")
 
 
 async def test_history_shows_commits_with_measured_sizes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from textual import events, work
+from textual.content import Content
 from textual.widgets import Input, OptionList
 
 from phasewise.tui.keys import bindings, pressed
@@ -54,6 +55,9 @@ class MainScreen(PhaseActions, ViewActions):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.query_one(PhaseList).wanted = event.value
+        self.query_one("#left").border_title = Content(
+            "Phases that match; esc shows all" if event.value.strip() else "Phases"
+        )
 
     def on_input_submitted(self) -> None:
         self.query_one(PhaseList).focus()

@@ -57,7 +57,11 @@ class DiffTab(Vertical):
         left_out = row.left_out if row else {}
         self.query_one(TickList).show(
             [
-                (edit.path, _label(edit, left_out.get(edit.path, frozenset())), edit.path not in unticked)
+                (
+                    edit.path,
+                    _label(edit, left_out.get(edit.path, frozenset()), bool(row and row.commit)),
+                    edit.path not in unticked,
+                )
                 for edit in edits
             ]
         )
@@ -91,7 +95,10 @@ class DiffTab(Vertical):
     def _show(self, keep: bool = False) -> None:
         edit, row = self._edit(), self.row
         draw = diff.side_by_side if self.beside else diff.unified
-        nothing = Content.styled("No file to show.", "italic dim")
+        said = (
+            "No file to show." if row else "No phase is chosen: enter shows what this line of the list holds."
+        )
+        nothing = Content.styled(said, "italic dim")
         ticks = (
             diff.Ticks(row.left_out.get(self.file, frozenset()), self.hunk)
             if row and not row.commit
@@ -100,8 +107,8 @@ class DiffTab(Vertical):
         self.query_one(Page).show(lambda cells: draw(edit, cells, ticks) if edit else [nothing], keep=keep)
 
 
-def _label(edit: FileEdit, left_out: frozenset[str]) -> Content:
-    """`backend/Dockerfile  new  +12 −3  2 of 3 hunks`."""
+def _label(edit: FileEdit, left_out: frozenset[str], applied: bool) -> Content:
+    """`backend/Dockerfile  new  +12 −3  2 of 3 hunks`; where all are in, and may still be left out, how."""
     added, removed = diff.counts(edit)
     found = hunks(edit)
     gone = [hunk for hunk in found if hunk.id in left_out]
@@ -113,4 +120,8 @@ def _label(edit: FileEdit, left_out: frozenset[str]) -> Content:
         (f"+{added} ", "$text-success"),
         (f"−{removed}", "$text-error"),
         (f"  {len(found) - len(gone)} of {len(found)} hunks" if gone else "", "$text-warning"),
+        (
+            f"  {len(found)} hunks, n chooses one" if len(found) > 1 and not gone and not applied else "",
+            "dim",
+        ),
     )
