@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import RepoView
 from phasewise.rules.apt_hygiene import AptHygiene
 
 RULE = AptHygiene()
@@ -18,26 +18,11 @@ LISTS = "rm -rf /var/lib/apt/lists/*"
 def view(text: str, census: Census | None = None, **files: str) -> RepoView:
     named = {re.sub("_(txt|sh|py)$", r".\1", name): content for name, content in files.items()}
     texts = {"Dockerfile": text, **named}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+    return repository(texts, census)
 
 
-def phase(text: str, census: Census | None = None, **files: str) -> Phase:
-    answer = RULE.propose(view(text, census, **files), {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(text: str, **files: str) -> str:
-    seen = view(text, **files)
-    done = seen.with_edits(phase(text, **files).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
-
-
-def reason(text: str, **files: str) -> str:
-    answer = RULE.propose(view(text, **files), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def stage(*lines: str, image: str = "python:3.12-slim") -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dockerfile as buildkit
 import pytest
+from asking import Asking
 
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
 from phasewise.rules.cache_mounts import CacheMounts
 
 RULE = CacheMounts()
@@ -19,30 +17,8 @@ APT = (
 CLEAN = "rm -f /etc/apt/apt.conf.d/docker-clean"
 
 
-def view(text: str, files: dict[str, str] | None = None) -> RepoView:
-    texts = {**(files or {}), "Dockerfile": text}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts))
-
-
-def phase(text: str, files: dict[str, str] | None = None) -> Phase:
-    seen = view(text, files)
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    assert isinstance(RULE.propose(seen.with_edits(answer.edits), {}), Declined)
-    return answer
-
-
-def after(text: str, files: dict[str, str] | None = None) -> str:
-    (edit,) = phase(text, files).edits
-    assert edit.after
-    assert buildkit.parse_string(edit.after)
-    return edit.after
-
-
-def reason(text: str) -> str:
-    answer = RULE.propose(view(text), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 @pytest.mark.parametrize(

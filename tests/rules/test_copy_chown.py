@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Layer
 from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import RepoView
 from phasewise.rules.copy_chown import CopyChown
 from phasewise.rules.split_base_builder import SplitBaseBuilder
 
@@ -19,26 +20,11 @@ def view(text: str, census: Census | None = None, **files: str) -> RepoView:
         "Dockerfile": text,
         **{name.replace("_toml", ".toml"): content for name, content in files.items()},
     }
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+    return repository(texts, census)
 
 
-def phase(seen: RepoView) -> Phase:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(text: str) -> str:
-    seen = view(text)
-    done = seen.with_edits(phase(seen).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
-
-
-def reason(text: str) -> str:
-    answer = RULE.propose(view(text), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def lines(*given: str) -> str:

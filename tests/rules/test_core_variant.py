@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Distribution, Script
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.phase import Phase
+from phasewise.model.repo import RepoView
 from phasewise.rules.core_variant import _CODE, _ONE_STAGE, _PYPROJECT, _TWO_STAGES, CHOICE, CoreVariant
 
 RULE = CoreVariant()
@@ -20,7 +21,10 @@ LIST = "fastapi==0.121.2\nsentence_transformers==3.0.1\ntorch==2.3.1\ntorchmetri
 def view(text: str = _ONE_STAGE, census: Census | None = None, **files: str) -> RepoView:
     texts = {**_CODE, "Dockerfile": text, "requirements.txt": LIST, "pyproject.toml": _PYPROJECT}
     texts |= {name.replace("__", "/").replace("_DOT_", "."): each for name, each in files.items()}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+    return repository(texts, census)
+
+
+reason = Asking(RULE, view).reason
 
 
 def after(seen: RepoView, picked: frozenset[str] = frozenset()) -> str:
@@ -33,12 +37,6 @@ def core(seen: RepoView, picked: frozenset[str] = frozenset()) -> str:
     """The lines of the core's own stages."""
     stages = re.split(r"^FROM ", after(seen, picked), flags=re.M)
     return "".join(stage for stage in stages if " AS core" in stage.split("\n")[0])
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
 
 
 def test_the_filter_takes_just_those_requirements(tmp_path: Path) -> None:

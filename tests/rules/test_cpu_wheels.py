@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Distribution
-from phasewise.model.phase import Declined, Phase
+from phasewise.model.phase import Phase
 from phasewise.model.python.gpu import gpu_use
 from phasewise.model.python.requirement_lines import without_lines
 from phasewise.model.python.torch_builds import CPU_INDEX, for_gpus_only
@@ -21,19 +22,11 @@ FILE = "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install -r requi
 
 def view(text: str = FILE, census: Census | None = None, requirements: str = TORCH) -> RepoView:
     texts = {"Dockerfile": text, "requirements.txt": requirements}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+    return repository(texts, census)
 
 
-def after(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    return seen.with_edits(answer.edits).files["Dockerfile"]
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+after, reason = ask.after, ask.reason
 
 
 def census(*distributions: tuple[str, str, tuple[str, ...]]) -> Census:
@@ -168,7 +161,7 @@ def test_a_lock_file_is_left_to_its_tool(lock: str, tool: str, said: str) -> Non
         "pyproject.toml": '[project]\nname = "a"\ndependencies = ["sentence-transformers"]\n',
         lock: '[[package]]\nname = "torch"\nversion = "2.3.1"\n',
     }
-    said_here = reason(RepoView(Target("Dockerfile"), files, frozenset(files)))
+    said_here = reason(repository(files))
     assert said in said_here
     assert CPU_INDEX in said_here
     assert lock in said_here
@@ -191,7 +184,7 @@ def test_a_lock_file_is_left_to_its_tool(lock: str, tool: str, said: str) -> Non
 )
 def test_code_that_falls_back_to_the_cpu_uses_no_gpu(code: str, uses: bool) -> None:
     files = {"Dockerfile": FILE, "app/model.py": code, "tests/test_gpu.py": "x.cuda()"}
-    seen = RepoView(Target("Dockerfile"), files, frozenset(files))
+    seen = repository(files)
     assert gpu_use(seen, ()) == (("app/model.py", 1) if uses else None)
 
 
@@ -204,6 +197,6 @@ def test_a_gpu_where_the_image_runs() -> None:
     elsewhere = replace(seen, builds=(replace(build, where="services.other"),))
     assert gpu_use(elsewhere, ()) is None
     files = {"Dockerfile": FILE, "deploy/k8s.yaml": "limits:\n  nvidia.com/gpu: 1\n"}
-    assert gpu_use(RepoView(Target("Dockerfile"), files, frozenset(files)), ()) == ("deploy/k8s.yaml", 2)
+    assert gpu_use(repository(files), ()) == ("deploy/k8s.yaml", 2)
     based = {"Dockerfile": "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\nRUN pip install torch==2.3.1\n"}
-    assert gpu_use(RepoView(Target("Dockerfile"), based, frozenset(based)), ()) == ("Dockerfile", 1)
+    assert gpu_use(repository(based), ()) == ("Dockerfile", 1)

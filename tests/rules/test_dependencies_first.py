@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dockerfile as buildkit
 import pytest
+from asking import Asking
 
-from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.dependencies_first import DependenciesFirst
 
@@ -23,19 +23,8 @@ def view(
     return RepoView(Target(path, context=context), texts, frozenset(texts))
 
 
-def after(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    (edit,) = answer.edits
-    assert edit.after
-    assert isinstance(RULE.propose(seen.with_edits(answer.edits), {}), Declined)
-    return edit.after
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+after, reason = ask.after, ask.reason
 
 
 @pytest.mark.parametrize(

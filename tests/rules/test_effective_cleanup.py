@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from asking import Asking, view_of
 
 from phasewise.model.census import Census, Distribution, Layer
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import RepoView
 from phasewise.rules.effective_cleanup import EffectiveCleanup
 
 RULE = EffectiveCleanup()
@@ -20,26 +20,11 @@ COPIED += "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n{}\n"
 
 
 def view(text: str, census: Census | None = None) -> RepoView:
-    return RepoView(Target("Dockerfile"), {"Dockerfile": text}, frozenset({"Dockerfile"}), census=census)
+    return view_of(text, census=census)
 
 
-def phase(text: str, census: Census | None = None) -> Phase:
-    answer = RULE.propose(view(text, census), {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(text: str) -> str:
-    seen = view(text)
-    done = seen.with_edits(phase(text).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
-
-
-def reason(text: str) -> str:
-    answer = RULE.propose(view(text), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def one_stage(*lines: str) -> str:

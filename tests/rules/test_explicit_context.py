@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dockerfile as buildkit
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.builds.dockerignore import is_ignored
 from phasewise.model.dockerfile import Dockerfile
@@ -31,6 +32,9 @@ def view(*builds: BuildReference, target: Target | None = None, **changes: str) 
     return RepoView(target or Target("Dockerfile"), files, frozenset(files), builds=builds)
 
 
+reason = Asking(RULE, view).reason
+
+
 def phase(seen: RepoView, **picks: str) -> Phase:
     answer = RULE.propose(seen, {name: frozenset(value.split()) for name, value in picks.items()})
     assert isinstance(answer, Phase), answer
@@ -44,12 +48,6 @@ def ignored(seen: RepoView, **picks: str) -> str:
         assert isinstance(RULE.propose(done, {}), Declined)
     (path,) = [path for path in phase(seen, **picks).files if path.endswith(".dockerignore")]
     return done.files[path]
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
 
 
 def comes_in(seen: RepoView, path: str) -> bool:
@@ -282,6 +280,4 @@ def test_declines_with_the_reason(changes: dict[str, str], said: str) -> None:
 
 def test_caches_alone_are_worth_no_commit() -> None:
     files = {"Dockerfile": ALL, "app.py": "", ".dockerignore": ".git\n.venv\n.env\nDockerfile\n"}
-    assert "kept out by .dockerignore already" in reason(
-        RepoView(Target("Dockerfile"), files, frozenset(files))
-    )
+    assert "kept out by .dockerignore already" in reason(repository(files))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.builds.one_platform import fixed
 from phasewise.model.builds.yaml_edit import load
-from phasewise.model.phase import Declined, Phase
+from phasewise.model.phase import Phase
 from phasewise.model.python.lock_wheels import Platform, only_on
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.multi_platform import _COMMAND, _LOCK, _WORKFLOW, MultiPlatform
@@ -25,19 +26,11 @@ def view(workflow: str, text: str = FILE, **files: str) -> RepoView:
         PATH: workflow,
         **{name.replace("_DOT_", "."): each for name, each in files.items()},
     }
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts))
+    return repository(texts)
 
 
-def after(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    return seen.with_edits(answer.edits).files[PATH]
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view, path=PATH)
+after, reason = ask.after, ask.reason
 
 
 def uses(workflow: str) -> list[str]:
@@ -173,7 +166,7 @@ def test_poetry_s_lock_leaves_development_out() -> None:
 )
 def test_what_is_made_for_amd64(text: str, line: int) -> None:
     files = {"Dockerfile": f"{FILE}{text}\n", "install.sh": "set -e\nwget https://x.example/a-amd64.deb\n"}
-    seen = RepoView(Target("Dockerfile"), files, frozenset(files))
+    seen = repository(files)
     assert list(fixed(seen)) == ([("Dockerfile", line)] if line else [("install.sh", 2)])
 
 

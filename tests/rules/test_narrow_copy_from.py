@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asking import Asking
+from asking import view_of as view
 from stories import truthgraph
 
 from phasewise.migration.git import Repository
@@ -27,27 +29,14 @@ INSTALL = "FROM python:3.12-slim AS deps\nRUN pip install uvicorn\n"
 SLIM = "FROM python:3.12-slim\n"
 
 
-def view(dockerfile: str, files: dict[str, str] | None = None, census: Census | None = None) -> RepoView:
-    everything = {"Dockerfile": dockerfile, **(files or {})}
-    return RepoView(Target("Dockerfile"), everything, frozenset(everything), census=census)
+ask = Asking(NarrowCopyFrom())
+after, reason = ask.after, ask.reason
 
 
 def propose(
     dockerfile: str, files: dict[str, str] | None = None, census: Census | None = None
 ) -> Phase | Declined:
     return NarrowCopyFrom().propose(view(dockerfile, files, census), {})
-
-
-def after(dockerfile: str, files: dict[str, str] | None = None, census: Census | None = None) -> str:
-    phase = propose(dockerfile, files, census)
-    assert isinstance(phase, Phase), phase
-    return phase.edits[0].after or ""
-
-
-def reason(dockerfile: str, files: dict[str, str] | None = None, census: Census | None = None) -> str:
-    declined = propose(dockerfile, files, census)
-    assert isinstance(declined, Declined), declined.edits[0].after
-    return declined.reason
 
 
 HARMLESS = (

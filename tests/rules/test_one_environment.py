@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.dockerfile import Dockerfile
-from phasewise.model.phase import Declined, Phase
+from phasewise.model.phase import Phase
 from phasewise.model.python.environments import environment_copies
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.one_environment import OneEnvironment
@@ -30,19 +31,11 @@ COPY --from=builder /install/bin /usr/local/bin
 
 def view(dockerfile: str, files: dict[str, str] | None = None, stage: str | None = None) -> RepoView:
     everything = {"Dockerfile": dockerfile, **FILES, **(files or {})}
-    return RepoView(Target("Dockerfile", stage=stage), everything, frozenset(everything))
+    return repository(everything, stage=stage)
 
 
-def after(dockerfile: str, files: dict[str, str] | None = None) -> str:
-    phase = OneEnvironment().propose(view(dockerfile, files), {})
-    assert isinstance(phase, Phase), phase
-    return phase.edits[0].after or ""
-
-
-def reason(dockerfile: str, files: dict[str, str] | None = None) -> str:
-    declined = OneEnvironment().propose(view(dockerfile, files), {})
-    assert isinstance(declined, Declined), declined.edits[0].after
-    return declined.reason
+ask = Asking(OneEnvironment(), view)
+after, reason = ask.after, ask.reason
 
 
 WRONG = (

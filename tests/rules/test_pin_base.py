@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from asking import Asking
 
 from phasewise.model.image_tags import ImageName
-from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.pin_base import PinBase
 
@@ -18,23 +18,8 @@ def view(text: str, *arguments: tuple[str, str]) -> RepoView:
     )
 
 
-def phase(text: str) -> Phase:
-    answer = RULE.propose(view(text), {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(text: str) -> str:
-    seen = view(text)
-    done = seen.with_edits(phase(text).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
-
-
-def reason(text: str, *arguments: tuple[str, str]) -> str:
-    answer = RULE.propose(view(text, *arguments), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 @pytest.mark.parametrize(

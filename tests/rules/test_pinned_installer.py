@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dockerfile as buildkit
 import pytest
+from asking import Asking
+from asking import view_of as view
 
 from phasewise.model.dockerfile import Dockerfile
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.phase import Phase
 from phasewise.rules.pinned_installer import PinnedInstaller
 
 RULE = PinnedInstaller()
@@ -17,27 +18,14 @@ UV = "curl -LsSf https://astral.sh/uv/0.9.9/install.sh"
 POETRY = "curl -sSL https://install.python-poetry.org"
 
 
-def view(text: str, files: dict[str, str] | None = None) -> RepoView:
-    everything = {"Dockerfile": text, **(files or {})}
-    return RepoView(Target("Dockerfile"), everything, frozenset(everything))
+ask = Asking(RULE)
+after, reason = ask.after, ask.reason
 
 
 def phase(text: str, files: dict[str, str] | None = None, **picks: str) -> Phase:
     answer = RULE.propose(view(text, files), {id: frozenset({picked}) for id, picked in picks.items()})
     assert isinstance(answer, Phase), answer
     return answer
-
-
-def after(text: str, files: dict[str, str] | None = None) -> str:
-    done = view(text, files).with_edits(phase(text, files).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
-
-
-def reason(text: str, files: dict[str, str] | None = None) -> str:
-    answer = RULE.propose(view(text, files), {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
 
 
 @pytest.mark.parametrize(("text", "files"), FIRES)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import dockerfile as buildkit
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Distribution
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.phase import Phase
+from phasewise.model.repo import RepoView
 from phasewise.rules.effective_cleanup import EffectiveCleanup
 from phasewise.rules.prune_site_packages import PruneSitePackages
 
@@ -33,25 +34,11 @@ FINAL = "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\nCOPY . 
 
 def view(text: str, census: Census | None = None, **files: str) -> RepoView:
     texts = {"Dockerfile": text, **{name.replace("__", "/"): text for name, text in files.items()}}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
+    return repository(texts, census)
 
 
-def phase(seen: RepoView) -> Phase:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(seen: RepoView) -> str:
-    (edit,) = phase(seen).edits
-    assert edit.after
-    return edit.after
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def package(site: Path, name: str, files: Mapping[str, str], requires: str = "") -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from asking import Asking, repository
 
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.phase import Declined
+from phasewise.model.repo import RepoView
 from phasewise.rules.silent_failure import SilentFailure
 
 RULE = SilentFailure()
@@ -13,20 +14,11 @@ RULE = SilentFailure()
 
 def view(text: str) -> RepoView:
     texts = {"Dockerfile": text, "requirements.txt": "", "conf/app.ini": ""}
-    return RepoView(Target("Dockerfile"), texts, frozenset(texts))
+    return repository(texts)
 
 
-def phase(text: str) -> Phase:
-    answer = RULE.propose(view(text), {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(text: str) -> str:
-    seen = view(text)
-    done = seen.with_edits(phase(text).edits)
-    assert isinstance(RULE.propose(done, {}), Declined)
-    return done.files["Dockerfile"]
+ask = Asking(RULE, view)
+phase, after = ask.phase, ask.after
 
 
 def run(script: str, image: str = "python:3.12-slim") -> str:

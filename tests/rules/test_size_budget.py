@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from asking import Asking, repository
 from ruamel.yaml import YAML
 
 from phasewise.model.census import Census
 from phasewise.model.phase import Declined, Phase, Risk
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import RepoView
 from phasewise.rules.size_budget import SizeBudget
 
 RULE = SizeBudget()
@@ -28,7 +29,10 @@ def census(image_bytes: int = 123_456_789) -> Census:
 def view(workflow: str, measured: Census | None = None, stage: str | None = None, **files: str) -> RepoView:
     texts = {CI: workflow, "Dockerfile": "FROM python:3.12-slim AS app\nRUN pip install idna\n"}
     texts |= {name.replace("__", "."): text for name, text in files.items()}
-    return RepoView(Target("Dockerfile", stage=stage), texts, frozenset(texts), census=measured or census())
+    return repository(texts, measured or census(), stage=stage)
+
+
+reason = Asking(RULE, view).reason
 
 
 def after(seen: RepoView) -> dict[str, str]:
@@ -36,12 +40,6 @@ def after(seen: RepoView) -> dict[str, str]:
     assert isinstance(answer, Phase), answer
     assert isinstance(RULE.propose(seen.with_edits(answer.edits), {}), Declined)
     return {edit.path: edit.after or "" for edit in answer.edits}
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
 
 
 def steps(workflow: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dockerfile as buildkit
 import pytest
+from asking import Asking, repository
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.dockerfile import Dockerfile
@@ -41,31 +42,17 @@ def view(text: str, stage: str | None = None, census: Census | None = None, **fi
         **{name.replace("_dot_", "."): text for name, text in files.items()},
         "Dockerfile": text,
     }
-    return RepoView(Target("Dockerfile", stage=stage), texts, frozenset(texts), census=census)
+    return repository(texts, census, stage=stage)
+
+
+ask = Asking(RULE, view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def inherited(
     packages: str, *, image: str = "python:3.12-slim", name: str = "builder", more: str = "EXPOSE 80"
 ) -> str:
     return INHERITED.format(image=image, packages=packages, name=name, more=more)
-
-
-def phase(seen: RepoView) -> Phase:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Phase), answer
-    return answer
-
-
-def after(seen: RepoView) -> str:
-    (edit,) = phase(seen).edits
-    assert edit.after
-    return edit.after
-
-
-def reason(seen: RepoView) -> str:
-    answer = RULE.propose(seen, {})
-    assert isinstance(answer, Declined), answer.diff()
-    return answer.reason
 
 
 def installed(text: str, stage: str | None = None) -> str:
@@ -87,7 +74,7 @@ def test_cases(case: Path) -> None:
         if path.is_file()
     }
     files["Dockerfile"] = (case / "before.Dockerfile").read_text()
-    seen = RepoView(Target("Dockerfile"), files, frozenset(files))
+    seen = repository(files)
     text = after(seen)
     assert text == (case / "after.Dockerfile").read_text()
     assert text == after(seen)
