@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -23,13 +24,16 @@ def run(directory: Path | None, printed: bool) -> int:
     if printed:
         with Session.open(place) as session:
             status = migrate(session)
-        output.narrate(f"\nlook at it: phasewise {place}    what was done: git -C {place} log -p")
-        output.narrate(f"clean up: phasewise clean {place} && rm -rf {place}")
-        return status
-    from phasewise.tui.app import run as open_terminal_ui
+        output.narrate("")
+    else:
+        from phasewise.tui.app import run as open_terminal_ui
 
-    open_terminal_ui(place, None, None)
-    return 0
+        open_terminal_ui(place, None, None)
+        status = 0
+    name = shlex.quote(str(place))
+    output.narrate(f"look at it: phasewise {name}    what was done: git -C {name} log -p")
+    output.narrate(f"clean up: phasewise clean {name} && rm -rf {name}")
+    return status
 
 
 def migrate(session: Session) -> int:

@@ -1,7 +1,9 @@
 """`phasewise demo --print` shows all that can be shown without an engine."""
 
+import sys
 from pathlib import Path
 
+import pytest
 from calling import Phasewise
 from git_sandbox import Sandbox
 
@@ -23,6 +25,21 @@ def test_without_an_engine(tmp_path: Path, phasewise: Phasewise, no_engine: None
     status = phasewise("status", place, "--json").json
     assert {phase["state"] for phase in status["phases"]} - {"asks first"} == {"applied"}
     assert len(status["phases"]) >= 4
+
+
+def test_who_leaves_the_screen_is_told_where_the_sample_is(
+    tmp_path: Path, phasewise: Phasewise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phasewise.tui.app.PhasewiseApp.run", lambda app: None)
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    called = phasewise("demo", tmp_path / "a place")
+    assert called.status == 0
+    name = f"'{tmp_path / 'a place'}'"
+    assert called.stderr.splitlines()[-2:] == [
+        f"look at it: phasewise {name}    what was done: git -C {name} log -p",
+        f"clean up: phasewise clean {name} && rm -rf {name}",
+    ]
 
 
 def test_a_file_in_the_way(tmp_path: Path, phasewise: Phasewise) -> None:
