@@ -112,9 +112,16 @@ class Session:
         """The phases that HEAD's text calls for, and what was declined."""
         return self._survey.plan()
 
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
-        """The phases proposed for other targets that edit files which this one reads too; plans all of them."""
-        others = [target for target in self.targets if target.dockerfile != self.target.dockerfile]
+    def elsewhere(self, among: Iterable[Target] | None = None) -> tuple[Elsewhere, ...]:
+        """The phases proposed for other targets, or for those `among` them, that edit files which this one reads too.
+
+        Each of them is planned, which takes its time: who must not wait asks for one after the other.
+        """
+        others = [
+            target
+            for target in (self.targets if among is None else among)
+            if target.dockerfile != self.target.dockerfile
+        ]
         plans = [(other, self._survey_of(other).open_phases()) for other in others]
         return reaching(self._survey.view(self.repository.head()), plans)
 

@@ -78,6 +78,8 @@ def test_a_stage_of_its_own_hears_of_other_dockerfiles_and_not_of_what_they_set_
     session.select(replace(api, stage="0"))
     (other,) = session.elsewhere()
     assert (other.target, other.phase.id, other.paths) == (worker, "lighter", ("requirements.txt",))
+    assert session.elsewhere((worker,)) == (other,)
+    assert session.elsewhere((api,)) == ()
     session.select(worker)
     session.skip("lighter", True)
     session.select(api)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from phasewise.migration.errors import Cancelled, NoEngine, PhasewiseError
@@ -90,8 +90,9 @@ class FakeSession:
         assert format == "md"
         return self.text
 
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
-        return self.others
+    def elsewhere(self, among: Iterable[Target] | None = None) -> tuple[Elsewhere, ...]:
+        asked = self.targets if among is None else tuple(among)
+        return tuple(one for one in self.others if one.target in asked)
 
     def page(self, phase: str) -> str:
         return self.pages.get(phase) or page(next(rule for rule in all_rules() if rule.id == phase))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import work
@@ -18,10 +19,16 @@ from phasewise.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from phasewise.migration.session import Session
+    from phasewise.model.elsewhere import Elsewhere
     from phasewise.model.repo import Target
     from phasewise.model.status import Status
 
 Answer = TypeVar("Answer")
+
+
+def _reaching_from(other: Target, session: Session) -> tuple[Elsewhere, ...]:
+    """The phases of `other` that reach the session's target."""
+    return session.elsewhere((other,))
 
 
 class NothingToShow(Message):
@@ -70,8 +77,11 @@ class Reading(JobControl):
         if self._looked_for != status.target:
             self.elsewhere = ()
         self._looked_for = status.target
-        if len(status.targets) > 1:
-            self.elsewhere = await self.ask(lambda session: session.elsewhere()) or ()
+        found: list[Elsewhere] = []
+        for target in status.targets:
+            # One by one, so that the user's own questions need not wait for all of them.
+            found += await self.ask(partial(_reaching_from, target)) or ()
+        self.elsewhere = tuple(found)
 
     async def ask(self, question: Callable[[Session], Answer]) -> Answer | None:
         """What the session answers; None, and a toast, when it refuses."""
