@@ -179,11 +179,15 @@ class Packages:
         """Bytes of all packages; 0 without a census."""
         return sum((self.sizes or {}).values())
 
-    def is_heavy(self, names: Collection[str]) -> bool:
-        """At least 10 MB, and 5 % of all packages: less is not worth a second list. False without a census."""
+    def is_heavy(self, names: Collection[str], gone: Collection[str] = ()) -> bool:
+        """At least 10 MB, and 5 % of all packages but `gone`: less is not worth a second list. False without a census.
+
+        Beside PyTorch nothing weighs 5 %; once that is gone, scipy is a third of what is left.
+        """
         if self.sizes is None:
             return False
-        return (self.size(names) or 0) >= max(HEAVY_BYTES, HEAVY_SHARE * self.total_bytes)
+        rest_bytes = self.total_bytes - (self.size(gone) or 0)
+        return (self.size(names) or 0) >= max(HEAVY_BYTES, HEAVY_SHARE * rest_bytes)
 
 
 def _module(name: str) -> str:

@@ -118,12 +118,21 @@ class Requirements:
 
     @cached_property
     def _heavy(self) -> tuple[str, ...]:
-        return tuple(name for name in self.roots if name in self.packages.needs and self._is_heavy(name))
+        heavy = {name for name in self._installed if is_framework(name)}
+        if not self.is_measured:
+            heavy.update(name for name in self._installed if name in NUMERIC)
+        for name in sorted(self._installed, key=self._own_bytes, reverse=True) if self.is_measured else ():
+            gone = frozenset().union(*map(self._own, heavy))
+            if name not in heavy and self.packages.is_heavy(self._own(name), gone):
+                heavy.add(name)
+        return tuple(name for name in self._installed if name in heavy)
 
-    def _is_heavy(self, name: str) -> bool:
-        if is_framework(name):
-            return True
-        return self.packages.is_heavy(self._own(name)) if self.is_measured else name in NUMERIC
+    @cached_property
+    def _installed(self) -> tuple[str, ...]:
+        return tuple(name for name in self.roots if name in self.packages.needs)
+
+    def _own_bytes(self, name: str) -> int:
+        return self.packages.size(self._own(name)) or 0
 
     def _own(self, name: str) -> frozenset[str]:
         return self.packages.exclusive(name, self.roots)

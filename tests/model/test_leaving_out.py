@@ -62,7 +62,7 @@ def requirements(
 
 def test_frameworks_first_then_by_size_and_nothing_small() -> None:
     found = requirements(("fastapi", "pandas", "pyarrow", "torch", "transformers")).candidates()
-    assert [each.name for each in found] == ["torch", "transformers", "pyarrow"]
+    assert [each.name for each in found] == ["torch", "transformers", "pyarrow", "pandas"]
     pandas = requirements(("fastapi", "pandas"), census=None).candidates()
     assert [each.name for each in pandas] == ["pandas"]
 
