@@ -1,0 +1,104 @@
+"""The application installed with a lent uv: the same image, the backend from the cache, never the code from before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from before_and_after import Trial
+from engine_bench import Bench
+
+from phasewise.migration.images import Engine
+from phasewise.rules.application_install import ApplicationInstall
+
+pytestmark = pytest.mark.engine
+
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "Claim.Line"
+version = "1.0"
+dependencies = ["idna"]
+
+[project.scripts]
+claimline = "claimline.main:run"
+
+[tool.setuptools]
+packages = ["claimline"]
+"""
+MAIN = 'import idna\n\n\ndef run():\n    print("code {}")\n\n\nif __name__ == "__main__":\n    run()\n'
+FILES = {"pyproject.toml": PYPROJECT, "claimline/__init__.py": "", "claimline/main.py": MAIN.format(1)}
+DEPS = """\
+FROM python:3.12-slim AS deps
+WORKDIR /app
+RUN pip install --no-cache-dir --user uv=={}
+COPY pyproject.toml ./
+RUN mkdir claimline && touch claimline/__init__.py && /root/.local/bin/uv pip install --system .
+FROM python:3.12-slim
+WORKDIR /app
+COPY --from=deps /usr/local/bin /usr/local/bin
+COPY --from=deps /usr/local/lib/python3.12/site-packages /usr/local/lib/python3.12/site-packages
+"""
+STEP = "RUN python3 -m pip install --no-deps --no-build-isolation . || \\\n    python3 -m pip install --no-deps .\n"
+START = 'CMD ["claimline"]\n'
+METADATA = (
+    "import json; from importlib.metadata import distribution; d = distribution('claim-line'); "
+    "print(d.version, d.requires, [str(e) for e in d.entry_points], json.loads(d.read_text('direct_url.json')), "
+    "d.locate_file('x'))"
+)
+
+
+def test_the_same_image_with_the_backend_from_the_cache(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    text = DEPS.format("0.9.9") + "COPY . .\n" + STEP + START
+    trial = Trial(engine, repository, tmp_path / "same", text, FILES)
+    before = trial.build()
+    _, migrated = trial.propose(ApplicationInstall())
+    after = trial.build(migrated)
+    assert trial.broken(before, after) == []
+    for image in (before, after):
+        assert trial.shop.run(image, "claimline").strip() == "code 1"
+    asked = [trial.shop.run(image, "python", "-c", METADATA) for image in (before, after)]
+    assert asked[0] == asked[1]
+    assert trial.shop.run(after, "find", "/tmp", "/root/.cache", "/root/.local", "-type", "f") == ""
+
+    # Another code, and no network: all that the build needs must be in the cache.
+    trial.write("claimline/main.py", MAIN.format(2))
+    offline = migrated.replace("/tmp/uv pip", "UV_OFFLINE=1 /tmp/uv pip").replace(
+        "RUN --mount=type=tmpfs", "RUN --network=none --mount=type=tmpfs"
+    )
+    assert offline.count("--network=none") == 1
+    changed = trial.build(offline)
+    assert trial.shop.run(changed, "claimline").strip() == "code 2"
+
+
+def test_pip_fetches_the_backend_again(engine: Engine, repository: str, tmp_path: Path) -> None:
+    bench = Bench(engine, repository, tmp_path, FILES)
+    text = DEPS.format("0.9.9") + "COPY . .\n" + STEP
+    bench.build(text)
+    (tmp_path / "claimline/main.py").write_text(MAIN.format(2))
+    assert "setuptools" in bench.error(
+        text.replace("RUN python3 -m pip", "RUN --network=none python3 -m pip")
+    )
+
+
+def test_without_reinstalling_the_code_from_before_is_installed(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    bench = Bench(engine, repository, tmp_path, FILES)
+    # pyproject.toml comes first, so that it is the same file when only code changes.
+    text = f"{DEPS.format('0.5.31')}COPY pyproject.toml ./\nCOPY claimline claimline\n{STEP}"
+    _, migrated = bench.migrate(ApplicationInstall(), text)
+    mount = "--mount=type=cache,target=/root/.cache/uv"
+    assert mount in migrated
+    migrated = migrated.replace(mount, f"{mount},id={repository}-stale")
+    naive = migrated.replace(" --reinstall-package=claim-line", "")
+    assert naive != migrated
+    for code, expected in ((1, "code 1"), (2, "code 1")):
+        (tmp_path / "claimline/main.py").write_text(MAIN.format(code))
+        assert bench.run(bench.build(naive), "sh", "-c", "cd / && claimline") == expected
+    assert bench.run(bench.build(migrated), "sh", "-c", "cd / && claimline") == "code 2"
