@@ -62,7 +62,7 @@ def test_the_same_image_with_the_backend_from_the_cache(
     assert trial.broken(before, after) == []
     for image in (before, after):
         assert trial.shop.run(image, "claimline").strip() == "code 1"
-    asked = [trial.shop.run(image, "python", "-c", METADATA) for image in (before, after)]
+    asked = [trial.shop.run(image, "python", "-Ic", METADATA) for image in (before, after)]
     assert asked[0] == asked[1]
     assert trial.shop.run(after, "find", "/tmp", "/root/.cache", "/root/.local", "-type", "f") == ""
 
