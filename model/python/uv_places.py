@@ -13,9 +13,9 @@ from phasewise.model.downloads.mounts import mounts
 from phasewise.model.image_tags import ImageName
 from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import SYSTEM, home
-from phasewise.model.python.installer_forms import has_python_image
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.common_ground import python_image
 from phasewise.model.stages.recursion import absolute, destination
 
 _UV = re.compile(r"uv(?:[=~<>!]=?[^\s,;\[]+)?")
@@ -84,7 +84,7 @@ def _installed(dockerfile: Dockerfile, step: Instruction, command: Command) -> s
         not by_pip
         or "install" not in argv
         or not any(map(_UV.fullmatch, argv))
-        or not has_python_image(dockerfile, step)
+        or python_image(dockerfile, dockerfile.stages[step.stage or 0]) is None
     ):
         return None
     odd = {"VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONUSERBASE"} & set(

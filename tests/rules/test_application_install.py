@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from asking import Asking, view_of
 
 from phasewise.model.census import Census, Distribution
-from phasewise.model.phase import Declined, Phase
-from phasewise.model.repo import RepoView, Target
+from phasewise.model.repo import RepoView
 from phasewise.rules.application_install import ApplicationInstall
 
 PYPROJECT = """\
@@ -24,29 +24,20 @@ COPY = "COPY . .\n"
 PIP = "pip install --no-deps ."
 
 
-def answer(
-    text: str, files: Mapping[str, str] | None = None, census: Census | None = None
-) -> Phase | Declined:
-    texts = {"pyproject.toml": PYPROJECT, **(files or {}), "Dockerfile": text}
-    view = RepoView(Target("Dockerfile"), texts, frozenset(texts), census=census)
-    return ApplicationInstall().propose(view, {})
+def view(text: str, files: Mapping[str, str] | None = None, census: Census | None = None) -> RepoView:
+    return view_of(text, {"pyproject.toml": PYPROJECT, **(files or {})}, census)
+
+
+ask = Asking(ApplicationInstall(), view)
+phase, after, reason = ask.phase, ask.after, ask.reason
 
 
 def step(text: str, files: Mapping[str, str] | None = None) -> str:
     """The last RUN after the phase, on one line, without what is always there."""
-    phase = answer(text, files)
-    assert isinstance(phase, Phase), phase
-    (edit,) = phase.edits
-    assert edit.after is not None
-    run = re.sub(r"\s*\\\n\s*", " ", edit.after[edit.after.rindex("RUN ") :]).removesuffix("\n")
+    text = after(text, files)
+    run = re.sub(r"\s*\\\n\s*", " ", text[text.rindex("RUN ") :]).removesuffix("\n")
     run = run.replace("RUN --mount=type=tmpfs,target=/tmp ", "")
     return run.replace(" --no-deps --link-mode=copy --reinstall-package=claim-line .", " ...")
-
-
-def reason(text: str, files: Mapping[str, str] | None = None, census: Census | None = None) -> str:
-    declined = answer(text, files, census)
-    assert isinstance(declined, Declined), declined
-    return declined.reason
 
 
 CACHE = "--mount=type=cache,target=/root/.cache/uv"
@@ -165,15 +156,13 @@ class TestTheAttemptWithoutIsolation:
         assert "may have setuptools" in reason((DEPS + self.TRIES).replace("3.12", "3.11"), self.SETUPTOOLS)
 
     def test_an_image_without(self) -> None:
-        phase = answer(DEPS + self.TRIES, self.SETUPTOOLS)
-        assert isinstance(phase, Phase)
-        assert "--no-build-isolation" in phase.why
+        assert "--no-build-isolation" in phase(DEPS + self.TRIES, self.SETUPTOOLS).why
 
     def test_the_backend_was_found_in_the_image(self) -> None:
         found = (Distribution("hatchling", "1", "/usr/local/lib/python3.12/site-packages", 1),)
         census = Census(1, (), 1, distributions=found)
         assert "nothing is fetched" in reason(DEPS + self.TRIES, census=census)
-        assert isinstance(answer(DEPS + f"{COPY}RUN {PIP}\n", census=census), Phase)
+        assert phase(f"{DEPS}{COPY}RUN {PIP}\n", census=census)
 
 
 def uv_from(lines: str, image: str = "python:3.12-slim") -> str:
@@ -241,9 +230,7 @@ def test_uv_of_its_own_stage() -> None:
 
 
 def test_what_it_costs_is_said() -> None:
-    phase = answer(f"{DEPS}{COPY}RUN {PIP}\n")
-    assert isinstance(phase, Phase)
-    assert (phase.costs_start_up, "bytecode" in phase.costs) == (True, True)
-    phase = answer(f"{DEPS}{COPY}RUN pip install --no-compile --no-deps .\n")
-    assert isinstance(phase, Phase)
-    assert (phase.costs_start_up, phase.costs) == (False, "")
+    compiled = phase(f"{DEPS}{COPY}RUN {PIP}\n")
+    assert (compiled.costs_start_up, "bytecode" in compiled.costs) == (True, True)
+    not_compiled = phase(f"{DEPS}{COPY}RUN pip install --no-compile --no-deps .\n")
+    assert (not_compiled.costs_start_up, not_compiled.costs) == (False, "")
