@@ -52,7 +52,7 @@ class Trimmed:
 
     text: str
     gone: tuple[str, ...] = ()
-    """The Debian packages that are not installed any more."""
+    """The Debian packages that no stage installs any more."""
     stay: tuple[str, ...] = ()
     reason: str = ""
     """A clause: why the tools that `stay` do."""
@@ -93,8 +93,19 @@ def without_tools(view: RepoView, left_out: Collection[str]) -> Trimmed:
             continue
         edits.append(_without(dockerfile, each, chosen))
         gone |= dict.fromkeys(chosen)
-    lines = tuple(name for name in stay if name not in gone)
-    return Trimmed(apply_edits(dockerfile.text, edits), tuple(gone), lines, next(iter(stay.values()), ""))
+    text = apply_edits(dockerfile.text, edits)
+    left = _installed(Dockerfile.parse(text, dockerfile.path))
+    return Trimmed(
+        text, tuple(name for name in gone if name not in left), tuple(stay), next(iter(stay.values()), "")
+    )
+
+
+def _installed(dockerfile: Dockerfile) -> frozenset[str]:
+    """The packages that any stage installs."""
+    scripts = (Script.of(dockerfile, instruction) for instruction in dockerfile.instructions)
+    return frozenset(
+        name for script in scripts if script for apt in apt_commands(script, "install") for name in apt.names
+    )
 
 
 def _installs_of_tools(view: RepoView) -> Iterator[_Install]:

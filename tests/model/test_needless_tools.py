@@ -245,6 +245,14 @@ def test_another_python_or_platform_is_not_known() -> None:
     assert "platform of its own" in trimmed(view.with_edits([edit(other)])).reason
 
 
+def test_what_another_stage_installs_is_not_called_gone() -> None:
+    final = FINAL.replace("RUN useradd app", "RUN apt-get update && apt-get install -y curl")
+    step = "RUN apt-get update && apt-get install -y gcc curl\n"
+    found = trimmed(view_of(f"{step}{INSTALL}", final=final))
+    assert builder_of(found) == INSTALL
+    assert found.gone == ("gcc",)
+
+
 def test_nothing_is_known_without_a_census() -> None:
     view = replace(view_of(f"{TOOLS}{INSTALL}"), census=None)
     assert trimmed(view) == Trimmed(view.files["Dockerfile"])
