@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from before_and_after import Trial
 from engine_bench import Bench
 
-from phasewise.migration.images import Engine
+from phasewise.migration.images import REPOSITORY_LABEL, Engine
+from phasewise.migration.rawjson import ObjectSplitter
 from phasewise.model.builds.dockerignore import is_ignored
 from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView, Target
@@ -70,6 +73,51 @@ def test_the_needless_is_gone_and_nothing_else(engine: Engine, repository: str, 
     assert before.bytes - after.bytes > 8 * MB
     assert phase.predicted.image_bytes is not None
     assert -phase.predicted.image_bytes - 5 * MB < 10_000
+
+
+def transferred_bytes(repository: str, folder: Path) -> int:
+    """What BuildKit says of the context that it was sent. What it has of an earlier build from a folder of that
+    name is not sent again."""
+    command = [
+        "docker",
+        "buildx",
+        "build",
+        "--progress=rawjson",
+        "--label",
+        f"{REPOSITORY_LABEL}={repository}",
+    ]
+    command += ["--tag", f"{repository}:{folder.name}", str(folder)]
+    built = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = [each for each in ObjectSplitter().feed(built.stderr) if isinstance(each, dict)]
+    states = [state for each in said for state in each.get("statuses") or ()]
+    return max(state["current"] for state in states if state["id"].startswith("transferring context"))
+
+
+def test_less_is_sent_to_the_engine(engine: Engine, repository: str, tmp_path: Path) -> None:
+    text = "FROM python:3.12-slim\nCOPY . /app\n"
+    bench = Bench(engine, repository, tmp_path / f"whole-{repository[-6:]}", FILES)
+    files = {**FILES, "Dockerfile": text}
+    (bench.folder / "Dockerfile").write_text(text)
+    sizes = {path: len(content) for path, content in files.items()}
+    phase = ExplicitContext().propose(
+        RepoView(Target("Dockerfile"), files, frozenset(files), sizes=sizes), {}
+    )
+    assert isinstance(phase, Phase)
+    assert phase.predicted.image_bytes is not None
+    less = bench.folder.with_name(f"less-{repository[-6:]}")
+    shutil.copytree(bench.folder, less)
+    (less / ".dockerignore").write_text(phase.edits[0].after or "")
+    fewer_bytes = transferred_bytes(repository, bench.folder) - transferred_bytes(repository, less)
+    # Headers of what is sent come on top of the files' bytes.
+    assert abs(fewer_bytes + phase.predicted.image_bytes) < 2_000
+
+    # What git does not know is kept out as well, and is in no figure: it differs from machine to machine.
+    for folder in (bench.folder, less):
+        for path in (".git/pack", ".venv/lib/big"):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_text("x" * MB)
+    assert transferred_bytes(repository, bench.folder) > 2 * MB
+    assert transferred_bytes(repository, less) < 2_000
 
 
 @pytest.mark.parametrize(
