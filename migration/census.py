@@ -63,6 +63,8 @@ def _census(info: ImageInfo, found: Mapping[str, Any]) -> Census:
         file_bytes=found["file_bytes"],
         distributions=tuple(_distribution(entry, markers) for entry in found["distributions"]),
         apt_packages=found["apt_packages"],
+        apt_needs={name: tuple(needed) for name, needed in found["apt_needs"].items()},
+        apt_automatic=tuple(found["apt_automatic"]),
         bytecode_bytes=found["bytecode"],
         legacy_bytecode_bytes=found["legacy_bytecode"],
         test_bytes=found["test"],

@@ -78,6 +78,10 @@ class Census:
     distributions: tuple[Distribution, ...] = ()
     apt_packages: Mapping[str, int] = field(default_factory=dict)
     """Installed bytes by Debian package."""
+    apt_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The installed packages that each Debian package depends on or recommends, where it has any."""
+    apt_automatic: tuple[str, ...] = ()
+    """Those that apt installed only because others needed them."""
     bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
     """`__pycache__/*.pyc`."""
     legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)

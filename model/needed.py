@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phasewise.model.census import Census
 from phasewise.model.debian.apt import apt_commands, installed_and_gone
-from phasewise.model.debian.packages import leaves_with
+from phasewise.model.debian.leaving import leaving
 from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.phase import part
 from phasewise.model.shell import Script
@@ -62,6 +62,6 @@ def _debian(census: Census, dockerfile: Dockerfile, stage: Stage) -> Iterable[Pa
     counted: set[str] = set()
     for name in named:
         others = frozenset(named) - {name}
-        with_it = leaves_with((name,), census.apt_packages, others) - others - counted
+        with_it = leaving(census, (name,), others) - others - counted
         counted |= with_it
         yield Package(name, "debian", sum(census.apt_packages[each] for each in with_it))

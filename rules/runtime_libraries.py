@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from phasewise.model.debian.build_tools import Sorting
-from phasewise.model.debian.conveniences import EDITORS, companions
+from phasewise.model.debian.conveniences import EDITORS
 from phasewise.model.debian.final_packages import sort_final_packages, stages_on_top
-from phasewise.model.debian.packages import is_downloader, leaves_with
+from phasewise.model.debian.leaving import leaving
+from phasewise.model.debian.packages import is_downloader
 from phasewise.model.dockerfile import Dockerfile
-from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
+from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk, part
 from phasewise.model.python.environments import environment_copies
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.clean_base import clean_edit, divided_runs, give_tools, without_leftovers
@@ -183,13 +184,14 @@ def _costs(sorting: Sorting) -> str:
 
 
 def _predicted(view: RepoView, sorting: Sorting) -> Prediction:
-    """The packages that leave, as far as names tell; what else only they depend on comes on top."""
+    """The packages that leave, and those that only they need."""
     if view.census is None:
         return Prediction(None, "known once the baseline is built")
     installed = view.census.apt_packages
-    gone = leaves_with(sorting.moved, installed, sorting.stays)
-    gone |= (companions(sorting.moved) & installed.keys()) - sorting.stays
+    gone = leaving(view.census, sorting.moved, sorting.stays)
     if not gone:
         return Prediction(None, "the baseline's image has none of the packages")
     count = f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"
-    return Prediction(-sum(installed[name] for name in gone), f"{count}, in the baseline's image")
+    return Prediction.of(
+        {part("debian", name): installed[name] for name in gone}, f"{count}, in the baseline's image"
+    )

@@ -252,24 +252,56 @@ def _first_line(path: str) -> str:
         return ""
 
 
-def apt_packages(root: str) -> dict[str, int]:
-    """Installed bytes by Debian package, from dpkg's status (Installed-Size is in kibibytes)."""
-    found = {}
+def apt_packages(root: str) -> dict[str, dict[str, str]]:
+    """The fields of each installed Debian package, from dpkg's status."""
     folder = root + "/var/lib/dpkg/status.d"
     pieces = [root + "/var/lib/dpkg/status"]
     if os.path.isdir(folder):
         pieces += [folder + "/" + name for name in os.listdir(folder)]
-    for piece in pieces:
-        try:
-            with open(piece, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-        except OSError:
-            continue
-        for paragraph in text.split("\n\n"):
-            fields = dict(re.findall(r"^(Package|Status|Installed-Size): (.*)$", paragraph, re.M))
-            if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
-                found[fields["Package"]] = int(fields.get("Installed-Size", "0")) * 1024
+    paragraphs = (paragraph for piece in pieces for paragraph in _read(piece).split("\n\n"))
+    found = (dict(re.findall(r"^([A-Z][\w-]+): (.*)$", paragraph, re.M)) for paragraph in paragraphs)
+    return {
+        fields["Package"]: fields
+        for fields in found
+        if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed")
+    }
+
+
+def apt_needs(packages: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+    """What is installed of that which each package depends on or recommends; of alternatives, all that is."""
+    providers: dict[str, set[str]] = defaultdict(set)
+    for name, fields in packages.items():
+        for provided in (name, *_named(fields.get("Provides", ""))):
+            providers[provided].add(name)
+    found = {}
+    for name, fields in packages.items():
+        wanted = ", ".join(fields.get(kind, "") for kind in ("Pre-Depends", "Depends", "Recommends"))
+        needed = {provider for each in _named(wanted) for provider in providers.get(each, ())} - {name}
+        if needed:
+            found[name] = sorted(needed)
     return found
+
+
+def _named(relations: str) -> list[str]:
+    """The names in `libc6 (>= 2.36), git-man:all | perl`, without versions and architectures."""
+    words = (re.match(r"\s*([a-z0-9][a-z0-9+.-]*)", part) for part in re.split(r"[,|]", relations))
+    return [word[1] for word in words if word]
+
+
+def apt_automatic(root: str) -> list[str]:
+    """The packages that apt installed only because others needed them."""
+    paragraphs = _read(root + "/var/lib/apt/extended_states").split("\n\n")
+    names = (re.search(r"^Package: (.*)$", each, re.M) for each in paragraphs if "Auto-Installed: 1" in each)
+    return sorted(name[1] for name in names if name)
+
+
+def _read(path: str) -> str:
+    """The file's text; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def library_packages(census: Census, owners: dict[str, str]) -> dict[str, list[str]]:
@@ -344,13 +376,17 @@ def take(root: str) -> dict[str, Any]:
     census = Census(root)
     census.walk()
     described, owners = distributions(census)
+    packages = apt_packages(census.root)
     return {
         "file_bytes": census.file_bytes,
         **{kind: dict(by_prefix) for kind, by_prefix in census.kinds.items()},
         "distributions": described,
         "markers": marker_environment(),
         "scripts": scripts(census, owners),
-        "apt_packages": apt_packages(census.root),
+        # Installed-Size is in kibibytes.
+        "apt_packages": {name: int(each.get("Installed-Size", 0)) * 1024 for name, each in packages.items()},
+        "apt_needs": apt_needs(packages),
+        "apt_automatic": apt_automatic(census.root),
         "library_packages": library_packages(census, owners),
         "users": users(census.root),
         "misaligned": [path for path, elf in census.elves if elf.misaligned][:_MISALIGNED_SHOWN],

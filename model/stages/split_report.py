@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phasewise.model.debian.build_tools import Sorting
-from phasewise.model.debian.packages import is_downloader, is_headers, leaves_with
+from phasewise.model.debian.leaving import leaving
+from phasewise.model.debian.packages import is_downloader, is_headers
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.layers import flat, written_layers
 from phasewise.model.paths import within
@@ -82,9 +83,8 @@ def predicted(view: RepoView, split: Split) -> Prediction:
     if view.census is None:
         return Prediction(because="the image was not measured yet")
     installed = view.census.apt_packages
-    gone = (
-        leaves_with(split.sorting.moved, installed, split.sorting.stays) if split.sorting.worthwhile else ()
-    )
+    sorting = split.sorting
+    gone = leaving(view.census, sorting.moved, sorting.stays) if sorting.worthwhile else ()
     packages = {part("debian", package): installed[package] for package in gone}
     layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)

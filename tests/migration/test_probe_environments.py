@@ -94,6 +94,42 @@ def test_a_file_system_is_taken_apart(tmp_path: Path) -> None:
     ]
 
 
+STATUS = """\
+Package: git
+Status: install ok installed
+Installed-Size: 40
+Depends: libc6 (>= 2.34), perl:any | nowhere, mail-transport-agent, git-man (<< 1:2),
+ and-what-is-folded
+Recommends: less
+Description: what Depends: nobody
+
+Package: perl
+Status: install ok installed
+Installed-Size: 3
+
+Package: postfix
+Status: install ok installed
+Provides: mail-transport-agent (= 1)
+
+Package: git-man
+Status: deinstall ok config-files
+
+Package: less
+Status: install ok installed
+"""
+EXTENDED = "Package: perl\nArchitecture: amd64\nAuto-Installed: 1\n\nPackage: less\nAuto-Installed: 0\n"
+
+
+def test_what_debians_packages_need(tmp_path: Path) -> None:
+    for path, text in {"dpkg/status": STATUS, "apt/extended_states": EXTENDED}.items():
+        (tmp_path / "var/lib" / path).parent.mkdir(parents=True)
+        (tmp_path / "var/lib" / path).write_text(text)
+    found = take(str(tmp_path))
+    assert found["apt_packages"] == {"git": 40 * 1024, "perl": 3 * 1024, "postfix": 0, "less": 0}
+    assert found["apt_needs"] == {"git": ["less", "perl", "postfix"]}
+    assert found["apt_automatic"] == ["perl"]
+
+
 def test_hard_links_count_once(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
