@@ -77,7 +77,7 @@ class Census:
     """Bytes of the files that the final image shows; the rest of `image_bytes` is hidden by later layers."""
     distributions: tuple[Distribution, ...] = ()
     apt_packages: Mapping[str, int] = field(default_factory=dict)
-    """Installed bytes by Debian package."""
+    """Bytes of the files of each Debian package that are there."""
     apt_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The installed packages that each Debian package depends on or recommends, where it has any."""
     apt_automatic: tuple[str, ...] = ()

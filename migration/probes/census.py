@@ -267,6 +267,23 @@ def apt_packages(root: str) -> dict[str, dict[str, str]]:
     }
 
 
+def apt_bytes(
+    census: Census, packages: dict[str, dict[str, str]], package_of: dict[str, str]
+) -> dict[str, int]:
+    """The bytes of each package's files that are there: slim images leave out manuals and translations.
+
+    Installed-Size, which is in kibibytes, in an image without dpkg's lists of files.
+    """
+    found: dict[str, int] = defaultdict(int)
+    for path, size in census.sizes.items():
+        if path in package_of:
+            found[package_of[path]] += size
+    return {
+        name: found[name] if package_of else int(fields.get("Installed-Size", 0)) * 1024
+        for name, fields in packages.items()
+    }
+
+
 def apt_needs(packages: dict[str, dict[str, str]]) -> dict[str, list[str]]:
     """What is installed of that which each package depends on or recommends; of alternatives, all that is."""
     providers: dict[str, set[str]] = defaultdict(set)
@@ -304,9 +321,10 @@ def _read(path: str) -> str:
         return ""
 
 
-def library_packages(census: Census, owners: dict[str, str]) -> dict[str, list[str]]:
+def library_packages(
+    census: Census, owners: dict[str, str], package_of: dict[str, str]
+) -> dict[str, list[str]]:
     """Debian packages whose libraries files outside of Debian's packages need, with who needs them."""
-    package_of = _package_by_file(census.root)
     loader = Loader(census.root or "/")
     found: dict[str, set[str]] = defaultdict(set)
     for path, elf in census.elves:
@@ -376,18 +394,17 @@ def take(root: str) -> dict[str, Any]:
     census = Census(root)
     census.walk()
     described, owners = distributions(census)
-    packages = apt_packages(census.root)
+    packages, package_of = apt_packages(census.root), _package_by_file(census.root)
     return {
         "file_bytes": census.file_bytes,
         **{kind: dict(by_prefix) for kind, by_prefix in census.kinds.items()},
         "distributions": described,
         "markers": marker_environment(),
         "scripts": scripts(census, owners),
-        # Installed-Size is in kibibytes.
-        "apt_packages": {name: int(each.get("Installed-Size", 0)) * 1024 for name, each in packages.items()},
+        "apt_packages": apt_bytes(census, packages, package_of),
         "apt_needs": apt_needs(packages),
         "apt_automatic": apt_automatic(census.root),
-        "library_packages": library_packages(census, owners),
+        "library_packages": library_packages(census, owners, package_of),
         "users": users(census.root),
         "misaligned": [path for path, elf in census.elves if elf.misaligned][:_MISALIGNED_SHOWN],
     }

@@ -41,7 +41,7 @@ def test_tools_go_and_the_library_stays(engine: Engine, repository: str, tmp_pat
     saved = bench.size(before) - bench.size(after)
     print(f"before {bench.size(before)}, saved {saved}, predicted {phase.predicted.image_bytes}")
     assert phase.predicted.image_bytes is not None
-    # Debian's sizes are rounded up, file by file; perl, which only git needs, is among them.
+    # perl, which only git needs, is among them.
     assert 0.9 * -phase.predicted.image_bytes < saved < 1.1 * -phase.predicted.image_bytes
     assert "debian perl" in phase.predicted.parts
     assert bench.run(after, *START) == "up"

@@ -124,8 +124,21 @@ def test_what_debians_packages_need(tmp_path: Path) -> None:
     for path, text in {"dpkg/status": STATUS, "apt/extended_states": EXTENDED}.items():
         (tmp_path / "var/lib" / path).parent.mkdir(parents=True)
         (tmp_path / "var/lib" / path).write_text(text)
+    assert take(str(tmp_path))["apt_packages"] == {
+        "git": 40 * 1024,
+        "perl": 3 * 1024,
+        "postfix": 0,
+        "less": 0,
+    }
+    (tmp_path / "var/lib/dpkg/info").mkdir()
+    (tmp_path / "var/lib/dpkg/info/perl:amd64.list").write_text(
+        "/.\n/usr/bin/perl\n/bin/pl\n/usr/share/man/gone\n"
+    )
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/perl").write_bytes(b"x" * 700)
+    (tmp_path / "usr/bin/pl").write_bytes(b"x" * 11)
     found = take(str(tmp_path))
-    assert found["apt_packages"] == {"git": 40 * 1024, "perl": 3 * 1024, "postfix": 0, "less": 0}
+    assert found["apt_packages"] == {"git": 0, "perl": 711, "postfix": 0, "less": 0}
     assert found["apt_needs"] == {"git": ["less", "perl", "postfix"]}
     assert found["apt_automatic"] == ["perl"]
 
