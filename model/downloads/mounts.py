@@ -32,3 +32,13 @@ def mounts(view: RepoView, instruction: Instruction) -> Iterator[Mount]:
             target = options.get("target") or options.get("dst") or options.get("destination") or ""
             target = view.dockerfile.expand(target, instruction) or target
             yield Mount(flag, options, target.rstrip("/"))
+
+
+def is_lent(instruction: Instruction, path: str) -> bool:
+    """Whether the RUN mounts a file of another stage or image at just that path, so that the image need not have it."""
+    for value in instruction.flags_named("mount"):
+        options = dict(part.partition("=")[::2] for part in value.split(","))
+        target = options.get("target") or options.get("dst") or options.get("destination")
+        if target == path and options.get("from"):
+            return True
+    return False

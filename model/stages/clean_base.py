@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from phasewise.model.debian.apt import apt_commands, rewritten
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
+from phasewise.model.downloads.mounts import is_lent
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.shell import Command, Script
@@ -103,6 +104,7 @@ def _unused(
         for instruction in stage.instructions
         if instruction not in runs and (script := Script.of(dockerfile, instruction))
         for command in script.commands
+        if not is_lent(instruction, "".join(command.argv[:1]))
     }
     return () if called & INSTALLERS else tuple(runs)
 

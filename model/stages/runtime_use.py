@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from phasewise.model.dockerfile import Instruction, Stage
+from phasewise.model.downloads.mounts import is_lent
 from phasewise.model.phase import Evidence
 from phasewise.model.repo import RepoView, normalise
 from phasewise.model.shell import Script
@@ -200,7 +201,9 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
     """What a RUN of the final image's own stages calls while it is built."""
     script = Script.of(view.dockerfile, instruction)
     for command in script.commands if script else ():
-        if command.name in ("apt-get", "apt", "apt-mark", "dpkg"):
+        if command.name in ("apt-get", "apt", "apt-mark", "dpkg") or is_lent(
+            instruction, "".join(command.argv[:1])
+        ):
             continue
         words = command.argv
         plain = [word for word in words if word in _LEADS or not word.startswith("-")]

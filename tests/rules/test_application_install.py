@@ -9,8 +9,10 @@ import pytest
 from asking import Asking, view_of
 
 from phasewise.model.census import Census, Distribution
+from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView
 from phasewise.rules.application_install import ApplicationInstall
+from phasewise.rules.split_base_builder import SplitBaseBuilder
 
 PYPROJECT = """\
 [build-system]
@@ -234,3 +236,18 @@ def test_what_it_costs_is_said() -> None:
     assert (compiled.costs_start_up, "bytecode" in compiled.costs) == (True, True)
     not_compiled = phase(f"{DEPS}{COPY}RUN pip install --no-compile --no-deps .\n")
     assert (not_compiled.costs_start_up, not_compiled.costs) == (False, "")
+
+
+def test_a_base_gives_up_its_uv_also_afterwards() -> None:
+    base = (
+        "FROM python:3.12-slim AS base\nRUN apt-get update && apt-get install -y gcc\nRUN pip install --user uv\n"
+        "FROM base AS deps\nCOPY requirements.txt .\nRUN /root/.local/bin/uv pip install --system -r requirements.txt\n"
+    )
+    final = f"FROM base\nCOPY --from=deps /usr/local /usr/local\n{COPY}RUN {PIP}\n"
+    seen = view(base + final, {"requirements.txt": "idna\n"})
+    seen = seen.with_edits(phase(seen).edits)
+    split = SplitBaseBuilder().propose(seen, {})
+    assert isinstance(split, Phase), split
+    text = seen.with_edits(split.edits).files["Dockerfile"]
+    assert text.index("FROM base AS deps") < text.index("pip install --user uv") < text.index("FROM base\n")
+    assert "from=deps,source=/root/.local/bin/uv" in text
