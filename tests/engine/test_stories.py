@@ -59,12 +59,12 @@ STORIES = (
     ),
     Story(
         truthgraph,
-        ("split_base_builder", "strip_symbols", "add_ci_variant"),
+        ("split_base_builder", "strip_symbols", "application_install", "add_ci_variant"),
         {"drop_compileall": "nothing compiles"},
         most_percent=93,  # 6.2 % less is what its author came to
         measured=("add_ci_variant",),
         scripts=("uvicorn", "alembic"),
-        reruns=("pip install --no-deps",),
+        reruns=("uv pip install --system --no-deps",),
         variant="docker/api.ci.Dockerfile",
         pin=("pyproject.toml", "fastapi==", "0.0.1"),
     ),
@@ -213,7 +213,7 @@ def installing(measurement: Measurement, *, cached: bool) -> list[str]:
         for step in measurement.steps
         if step.cached is cached
         and "] RUN" in step.name
-        and re.search(r"apt-get install|-r \S*requirements|uv pip install", step.name)
+        and re.search(r"apt-get install|-r \S*requirements|uv pip install(?!.* --no-deps )", step.name)
     ]
 
 
