@@ -11,9 +11,7 @@ from phasewise.model.debian.leaving import leaving
 from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.phase import part
 from phasewise.model.shell import Script
-
-_OF_THE_BASE = frozenset({"pip", "setuptools", "wheel"})
-"""Python images bring these along; their bytes are the base image's."""
+from phasewise.model.stages.measured_packages import BROUGHT_ALONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,10 @@ def needed_packages(
 
 
 def _python(census: Census) -> Iterable[Package]:
-    """The distributions, without those that the base image brings."""
+    """The distributions, without those whose bytes are the base image's."""
     for each in census.distributions:
         needed_by = tuple(other.name for other in census.distributions if each.name in other.requires)
-        if each.name not in _OF_THE_BASE or needed_by:
+        if each.name not in BROUGHT_ALONG or needed_by:
             yield Package(each.name, "python", each.size_bytes, needed_by)
 
 
