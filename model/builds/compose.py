@@ -89,17 +89,8 @@ def references(path: str, source: str, found: Mapping[str, Service]) -> Iterator
     kind = PurePosixPath(path).name.removeprefix("docker-").removeprefix("compose")
     for service in found.values():
         build = service.build
-        yield BuildReference(
-            path=path,
-            line=service.line,
-            text=lines[service.line - 1].strip(),
-            dockerfile=build.dockerfile,
-            context=build.context,
-            stage=build.stage,
-            purpose=by_names((kind, build.stage or "", service.name)),
-            where=f"services.{service.name}",
-            arguments=build.arguments,
-        )
+        purpose = by_names((kind, build.stage or "", service.name))
+        yield build.found_at(path, lines, service.line, purpose, f"services.{service.name}")
 
 
 def _service(path: str, name: str, node: Node, base: Mapping[str, Service]) -> Service | None:

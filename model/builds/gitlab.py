@@ -48,17 +48,8 @@ def _job(path: str, lines: list[str], root: Node, name: str, job: Node) -> Itera
             continue
         index, node, inside = _part_at(parts, command.offset)
         number = _line_in(lines, node, inside)
-        yield BuildReference(
-            path=path,
-            line=number,
-            text=lines[number - 1].strip(),
-            dockerfile=build.dockerfile,
-            context=build.context,
-            stage=build.stage,
-            purpose=_purpose(build, name, text(get(job, "stage")) or "", argvs),
-            where=f"{name}.script[{index}]",
-            arguments=build.arguments,
-        )
+        purpose = _purpose(build, name, text(get(job, "stage")) or "", argvs)
+        yield build.found_at(path, lines, number, purpose, f"{name}.script[{index}]")
 
 
 def _purpose(build: ImageBuild, name: str, stage: str, argvs: list[tuple[str, ...]]) -> Purpose:

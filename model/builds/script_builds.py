@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tree_sitter import Node
@@ -17,6 +17,7 @@ from phasewise.model.builds.build_commands import (
     words_of,
 )
 from phasewise.model.builds.places import ROOT, is_local, join
+from phasewise.model.repo import BuildReference, Purpose
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^{}$]*))?\})")
 _SUBSHELLS = ("subshell", "command_substitution", "function_definition")
@@ -69,6 +70,29 @@ class ImageBuild:
     tags: tuple[str, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     pushes: bool = False
+
+    def found_at(
+        self,
+        path: str,
+        lines: Sequence[str],
+        number: int,
+        purpose: Purpose,
+        where: str,
+        matrix: tuple[tuple[str, str], ...] = (),
+    ) -> BuildReference:
+        """The place that builds it: the 1-based line `number` of the file's `lines`."""
+        return BuildReference(
+            path,
+            number,
+            lines[number - 1].strip(),
+            self.dockerfile,
+            self.context,
+            self.stage,
+            purpose,
+            where,
+            matrix,
+            self.arguments,
+        )
 
 
 @dataclass(slots=True)

@@ -56,17 +56,8 @@ def _references(
             if first
             else script.count("\n", 0, command.offset) + 1
         )
-        yield BuildReference(
-            path=path,
-            line=number,
-            text=lines[number - 1].strip(),
-            dockerfile=build.dockerfile,
-            context=build.context,
-            stage=build.stage,
-            purpose=Purpose.DEPLOY if build.pushes or pushes else purpose.by_names([name]),
-            where=name,
-            arguments=build.arguments,
-        )
+        what_for = Purpose.DEPLOY if build.pushes or pushes else purpose.by_names([name])
+        yield build.found_at(path, lines, number, what_for, name)
 
 
 def _logical_lines(source: str) -> Iterator[tuple[int, str]]:

@@ -218,17 +218,9 @@ class _Job:
         tags: Sequence[str],
         used: Mapping[str, str],
     ) -> BuildReference:
-        return BuildReference(
-            path=self.workflow.path,
-            line=number,
-            text=self.workflow.lines[number - 1].strip(),
-            dockerfile=build.dockerfile,
-            context=build.context,
-            stage=build.stage,
-            purpose=self._purpose(step, build, tags),
-            where=f"jobs.{self.id}.steps[{index}]",
-            matrix=tuple(used.items()),
-            arguments=build.arguments,
+        purpose, where = self._purpose(step, build, tags), f"jobs.{self.id}.steps[{index}]"
+        return build.found_at(
+            self.workflow.path, self.workflow.lines, number, purpose, where, tuple(used.items())
         )
 
     def _purpose(self, step: Node, build: ImageBuild, tags: Sequence[str]) -> Purpose:
