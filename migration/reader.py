@@ -60,6 +60,8 @@ class Reader:
         self._changes: dict[str, tuple[str, ...]] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._tree_ids: dict[str, str] = {}
+        self.memory: dict[object, object] = {}
+        """What others found out from it: it lives as long as the repository is used, and no longer."""
 
     @property
     def name(self) -> str:
@@ -67,7 +69,8 @@ class Reader:
         return self.root.name
 
     def close(self) -> None:
-        """Ends the process that reads the objects; what is asked afterwards starts another."""
+        """Ends the process that reads the objects and forgets; what is asked afterwards starts another."""
+        self.memory.clear()
         self._objects.close()
 
     def head(self) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from typing import cast
 
 from phasewise.migration.git import Repository
 from phasewise.migration.history import Introduced
@@ -47,7 +47,6 @@ class _Snapshot:
         return tuple(sorted(found, key=lambda target: _rank(target, self)))
 
 
-_snapshots: WeakKeyDictionary[Repository, dict[str, _Snapshot]] = WeakKeyDictionary()
 _MOST_SNAPSHOTS = 16
 
 
@@ -78,13 +77,8 @@ def builds(repository: Repository, commit: str) -> tuple[BuildReference, ...]:
     return _snapshot(repository, commit).builds
 
 
-def forget(repository: Repository) -> None:
-    """Lets go of what was read of the repository's commits."""
-    _snapshots.pop(repository, None)
-
-
 def _snapshot(repository: Repository, commit: str) -> _Snapshot:
-    known = _snapshots.setdefault(repository, {})
+    known = cast("dict[str, _Snapshot]", repository.memory.setdefault("snapshots", {}))
     if commit not in known:
         files, paths = repository.files(commit), frozenset(repository.tree(commit))
         references = build_references(files, paths)

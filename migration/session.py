@@ -83,7 +83,6 @@ class Session:
 
     def close(self) -> None:
         """Ends the processes that belong to the session, and forgets what was read for it."""
-        scan.forget(self.repository)
         self.repository.close()
 
     def __enter__(self) -> Self:

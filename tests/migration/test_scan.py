@@ -1,4 +1,6 @@
+import gc
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from git_sandbox import DOCKERFILE, Sandbox
@@ -202,3 +204,12 @@ def test_the_view(sandbox: Sandbox) -> None:
     assert evidence.provenance.subject == "start"
     assert view.stage.index == 0
     assert scan.builds(repository, repository.head()) == view.builds
+
+
+def test_a_repository_that_nobody_needs_any_more_is_let_go(sandbox: Sandbox) -> None:
+    repository = sandbox.open()
+    assert scan.view(repository, repository.head(), scan.scan(repository, "HEAD")[0]).sizes
+    left = ref(repository)
+    del repository
+    gc.collect()
+    assert left() is None
