@@ -10,6 +10,7 @@ from phasewise.model.status import State
 from phasewise.tui.jobs import BASELINE, JobEnded, Start, StatusRead, Waiting
 from phasewise.tui.present import phases
 from phasewise.tui.screens.base import Base
+from phasewise.tui.widgets.page import Page
 from phasewise.tui.widgets.phase_list import PhaseList
 
 
@@ -30,6 +31,7 @@ class JobControl(Base):
         else:
             self.jobs.start(title, phase, self.desk, begin, leads_on)
             self.query_one(PhaseList).running = phase
+            self.query_one("#build-page", Page).follow()
             self.redraw.resume()
         self.draw_job()
 

@@ -30,16 +30,18 @@ class Page(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._make = lines
         self._cells = -1
+        self._end_y: int | None = None
+        """Where the page was put to follow its end; it follows while it still stands there."""
         self.lines: Sequence[Content] = ()
         """What is on the page, one item a line."""
 
     def show(self, lines: Lines, *, keep: bool = False, end: bool = False) -> None:
         """Shows other lines: from the top, from where it was (`keep`), or following the `end` as it grows."""
-        at_end = self.max_scroll_y - self.scroll_offset.y <= 1
+        at_end = end and (self._follows or self.max_scroll_y - self.scroll_offset.y <= 1)
         self._make = lines
         self._compute()
-        if end and at_end:
-            self.scroll_end(animate=False, immediate=True)
+        if at_end:
+            self._to_end()
         elif not keep and not end:
             self.scroll_to(0, 0, animate=False, immediate=True)
 
@@ -49,9 +51,24 @@ class Page(ScrollView, can_focus=True):
         return "\n".join(line.plain for line in self.lines)
 
     def on_resize(self) -> None:
-        """Other widths break lines elsewhere."""
+        """Other widths break lines elsewhere; a page that follows its end still does, at any height."""
+        follows = self._follows
         if self._cells != self._room:
             self._compute()
+        if follows:
+            self._to_end()
+
+    def follow(self) -> None:
+        """Goes to the end with what is shown next, and follows it."""
+        self._end_y = self.scroll_offset.y
+
+    @property
+    def _follows(self) -> bool:
+        return self._end_y == self.scroll_offset.y
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True)
+        self._end_y = self.scroll_offset.y
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
