@@ -140,8 +140,13 @@ class Session:
         )
 
     def history(self) -> tuple[HistoryEntry, ...]:
-        """The commits that touched the target's Dockerfile, newest first."""
-        return commits_of(self.repository, self.target.dockerfile)
+        """The commits that touched the target's Dockerfile, newest first, with the sizes that were measured."""
+        return tuple(
+            replace(entry, image_bytes=newest.image_bytes)
+            if (newest := self._survey.record(entry.commit).newest)
+            else entry
+            for entry in commits_of(self.repository, self.target.dockerfile)
+        )
 
     def introduced(self, path: str, line: int) -> Provenance | None:
         """The commit that brought in a line of HEAD's text."""

@@ -19,6 +19,8 @@ class HistoryEntry:
     author: str
     date: datetime
     subject: str
+    image_bytes: int | None = None
+    """The size of the image at this commit; None where it was not measured."""
 
 
 def read_blame(text: str, unknown: Iterable[str] = ()) -> dict[int, Provenance]:

@@ -487,8 +487,10 @@ CENSUS = Census(
 )
 
 HISTORY = (
-    HistoryEntry(STRIPPED, "Nadia Bahr", WHEN, "strip_symbols: Strip symbols from extension modules"),
+    HistoryEntry(
+        STRIPPED, "Nadia Bahr", WHEN, "strip_symbols: Strip symbols from extension modules", 5_980_000_000
+    ),
     HistoryEntry(COPIED, "Nadia Bahr", WHEN, "copy_chown: Give files their owner when they are copied"),
-    HistoryEntry(BASE, "Nadia Bahr", WHEN, "fix: optimize Dockerfile for smaller images"),
+    HistoryEntry(BASE, "Nadia Bahr", WHEN, "fix: optimize Dockerfile for smaller images", 11_890_123_456),
     HistoryEntry("11ce77a" + "4" * 33, "R. Ops", WHEN, "fix: try again"),
 )

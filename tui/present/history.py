@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from textual.content import Content
 
 from phasewise.model import units
 from phasewise.model.history import HistoryEntry
-from phasewise.model.status import Status
 from phasewise.tui import text
 
 _AUTHOR_CELLS = 14
 
 
-def lines(entries: Iterable[HistoryEntry], sizes: Mapping[str, int], cells: int) -> list[Content]:
+def lines(entries: Iterable[HistoryEntry], cells: int) -> list[Content]:
     """Newest first: date, commit, author, subject, and the image's size where the commit was measured."""
-    return [_line(entry, sizes.get(entry.commit), cells) for entry in entries] or [
-        text.own(("No commit touched it.", "italic dim"))
-    ]
+    return [_line(entry, cells) for entry in entries] or [text.own(("No commit touched it.", "italic dim"))]
 
 
-def sizes_of(status: Status) -> dict[str, int]:
-    """Image bytes by commit, of the commits that were measured."""
-    rows = (row.measurement for row in status.rows if row.commit)
-    known = (status.baseline_measurement, status.current_measurement, *rows)
-    return {one.commit: one.image_bytes for one in known if one and one.image_bytes is not None}
-
-
-def _line(entry: HistoryEntry, size_bytes: int | None, cells: int) -> Content:
+def _line(entry: HistoryEntry, cells: int) -> Content:
+    size_bytes = entry.image_bytes
     figure = Content.styled(units.size(size_bytes), "bold") if size_bytes is not None else Content("")
     author = text.fit(text.own((text.one_line(entry.author), "$text-secondary")), _AUTHOR_CELLS)
     left = text.own((f"{entry.date:%Y-%m-%d}  ", "dim"), (f"{entry.commit[:7]}  ", "$text-accent"))

@@ -102,8 +102,7 @@ class ViewActions(Reading):
         entries = await self.ask(lambda session: session.history())
         if entries is not None and self.status:
             title = text.own("History of ", text.one_line(self.status.target.dockerfile))
-            sizes = history.sizes_of(self.status)
-            self.app.push_screen(PageModal(title, lambda cells: history.lines(entries, sizes, cells)))
+            self.app.push_screen(PageModal(title, lambda cells: history.lines(entries, cells)))
 
     @work(group="ask")
     async def action_image(self) -> None:
