@@ -146,7 +146,9 @@ def _cells(row: Row) -> list[str]:
 def _checks(row: Row) -> str:
     if row.state is State.FAILED:
         return f"{len(row.broken)} broken" if row.broken else "does not build"
-    return f"{row.verification.count(Verdict.PASSED)} pass" if row.verification else "not run"
+    if row.verification:
+        return f"{row.verification.count(Verdict.PASSED)} pass"
+    return "pass at a later commit" if row.state is State.VERIFIED else "not run"
 
 
 def _origin(evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from phasewise.model import units
 from phasewise.model.measurement import CheckResult, Verdict, Verification
-from phasewise.model.status import Row
+from phasewise.model.status import Row, State
 from phasewise.tui import text
 
 _MARKS = {
@@ -20,6 +20,13 @@ def lines(row: Row | None, baseline: Verification | None, cells: int) -> list[Co
     """The checks of a row, or of the baseline where the row has none yet."""
     if row is not None and row.verification is not None:
         return [*_summary(row), Content(""), *_results(row.verification, row.broken, cells)]
+    if row is not None and row.state is State.VERIFIED:
+        said = "All checks pass at a later commit, which holds this phase too."
+        check = text.own(("v", "bold $text-accent"), " runs them on the phase's own commit.")
+        return [
+            *text.wrapped(Content.styled(f"✔ {said}", "bold $text-success"), cells),
+            *text.wrapped(check, cells),
+        ]
     if baseline is None:
         return [
             *text.wrapped(Content("Nothing is checked yet."), cells),

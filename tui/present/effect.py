@@ -95,7 +95,10 @@ def _time_line(label: str, old: Measurement | None, new: Measurement | None, cel
     change, style = "", "dim"
     if old and new:
         delta = Delta.between(old, new)
-        if delta.seconds is not None and _once(old, new):
+        if new.scenario is Scenario.REBUILD:
+            # Each was built with what the cache held then: the difference says nothing of the phase.
+            change = "caches may differ"
+        elif delta.seconds is not None and _once(old, new):
             # Without a spread nobody can tell this from chance.
             change, style = f"{units.duration_change(delta.seconds)}, built once", ""
         elif delta.time_is_measurable and delta.seconds is not None:
