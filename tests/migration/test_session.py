@@ -3,6 +3,8 @@
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,13 @@ from fake_engine import FakeEngine, image_info, step
 from git_sandbox import DOCKERFILE, Sandbox, object_readers
 from scripted import expect_checks, expect_prepare, expect_try
 
-from phasewise.migration import image_names
+from phasewise.migration import image_names, ledger
 from phasewise.migration.errors import Cancelled, NoEngine, Refused, Usage
 from phasewise.migration.events import Cancel, Committed, Event, Finished, Measured, Narration, Verified
 from phasewise.migration.git import Repository
+from phasewise.migration.report import markdown
 from phasewise.migration.session import Session
-from phasewise.model.measurement import Outcome, Scenario
+from phasewise.model.measurement import Measurement, Outcome, Samples, Scenario
 from phasewise.model.phase import Declined, Evidence, FileEdit, Phase, Risk
 from phasewise.model.repo import RepoView
 from phasewise.model.status import State
@@ -754,3 +757,38 @@ def test_the_page_of_a_proposed_a_second_and_a_declined_phase(sandbox: Sandbox) 
     assert f"- Phase: `{declined}`" in session.page(declined)
     with pytest.raises(Usage, match="no phase nothing"):
         session.page("nothing")
+
+
+def measured_as(commit: str, image_bytes: int) -> Measurement:
+    return Measurement(
+        commit,
+        "Dockerfile",
+        "0",
+        Scenario.REBUILD,
+        Outcome.BUILT,
+        datetime(2025, 1, 1, tzinfo=UTC),
+        "docker",
+        Samples((1.0,)),
+        "sha256:1",
+        image_bytes,
+    )
+
+
+def test_the_history_knows_the_sizes_of_what_was_rolled_back(sandbox: Sandbox) -> None:
+    start, session = sandbox.head(), opened(sandbox)
+    list(session.apply(PHASE, measure=False))
+    applied = sandbox.head()
+    for commit, size_bytes in ((start, 900), (applied, 700)):
+        ledger.record_measurement(session.repository, commit, session.target, measured_as(commit, size_bytes))
+    list(session.rollback(PHASE, measure=False))
+    sizes = [(entry.commit, entry.image_bytes) for entry in session.history()]
+    assert sizes == [(sandbox.head(), None), (applied, 700), (start, 900)]
+
+
+def test_the_report_says_where_the_checks_of_an_earlier_phase_passed(sandbox: Sandbox) -> None:
+    session = opened(sandbox)
+    list(session.apply(PHASE, measure=False))
+    (row,) = (row for row in session.status().rows if row.commit)
+    status = replace(session.status(), rows=(replace(row, state=State.VERIFIED),))
+    assert "| pass at a later commit |" in markdown(status)
+    assert "| not run |" in markdown(session.status())

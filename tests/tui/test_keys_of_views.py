@@ -279,3 +279,41 @@ def test_the_footer_never_drops_help(cells: int) -> None:
     assert shown[0].action == "apply"
     assert shown[-1].action == "help"
     assert sum(len(key.shown) + len(key.label) + 3 for key in shown) <= cells
+
+
+async def test_a_diff_says_what_it_is_drawn_on() -> None:
+    async with driving(FakeSession(story.START)) as driver:
+        await driver.choose("drop_compileall")
+        assert driver.page("diff-page").startswith(
+            "Drawn after copy_chown, which is not applied; a plans it on the text as it is."
+        )
+        await driver.choose("copy_chown")
+        assert "Drawn after" not in driver.page("diff-page")
+
+
+async def test_the_build_tab_follows_its_end_until_the_user_scrolls() -> None:
+    fake, first, second = FakeSession(story.MIDWAY), Gate(), Gate()
+
+    def said(word: str) -> list[object]:
+        return [events.LogLine("", f"{word} {number}") for number in range(100)]
+
+    for words in ((*said("one"), first, *said("two")), (*said("three"), second)):
+        fake.expect("verify", "HEAD", script=[*words, events.Finished(True, "fine")])
+    async with driving(fake) as driver:
+        page = driver.main.query_one("#build-page", Page)
+        await driver.press("v")
+        await driver.until(lambda: driver.main.jobs.progress and len(driver.main.jobs.progress.log) >= 100)
+        await driver.press("5")
+        await driver.until(lambda: "one 99" in driver.text)
+        await driver.pilot.resize_terminal(120, 35)
+        await driver.until(lambda: "one 99" in driver.text and driver.app.size.height == 35)
+        first.open()
+        await driver.until(lambda: driver.main.jobs.running is None)
+        await driver.until(lambda: "two 99" in driver.text)
+        await driver.press("K")
+        at = page.scroll_offset.y
+        driver.main.draw_job()
+        assert page.scroll_offset.y == at
+        await driver.press("v")
+        await driver.until(lambda: "three 99" in driver.text)
+        second.open()

@@ -13,7 +13,7 @@ from phasewise.migration import events
 from phasewise.migration.errors import NoEngine
 from phasewise.model.hunks import hunks
 from phasewise.model.measurement import Delta, Outcome, Scenario
-from phasewise.model.phase import Prediction
+from phasewise.model.phase import FileEdit, Prediction
 from phasewise.model.repo import Target
 from phasewise.model.status import Row, State
 from phasewise.tui import advice
@@ -362,3 +362,37 @@ def test_what_no_step_said_stands_there() -> None:
     progress = Progress("building", "", 0.0)
     progress.take(events.BuildFinished(Outcome.FAILED, 1.0, error="no such file"), 0.0)
     assert [entry.text for entry in progress.log][-1] == "no such file"
+
+
+def test_a_row_that_a_later_commit_verified_says_so() -> None:
+    row = replace(story.ROWS[0], verification=None, broken=())
+    said = plain(checks.lines(row, story.verification(story.BASE), 120))
+    assert said.startswith("✔ All checks pass at a later commit, which holds this phase too.")
+
+
+def test_rebuilds_are_not_compared() -> None:
+    old = story.measured(story.BASE, 2, Scenario.REBUILD, (325.0,))
+    new = story.measured(story.COPIED, 1, Scenario.REBUILD, (16.0,))
+    row = replace(story.ROWS[0], measurement=new, measurements=(new,), before=(old,))
+    line = next(line for line in plain(effect.lines(story.MIDWAY, row, 100)).split("\n") if "rebuild" in line)
+    assert " ".join(line.split()) == "rebuild 5 min 25 s 16 s caches may differ"
+
+
+def test_what_a_phase_is_drawn_on() -> None:
+    copied, compiled, pinned = (
+        Row(phase.id, phase.title, State.PROPOSED, phase)
+        for phase in (story.COPY_CHOWN, story.COMPILEALL, story.PIN)
+    )
+    rows = (copied, replace(pinned, state=State.SKIPPED), compiled)
+    assert phases.drawn_after(rows, copied) == ()
+    assert phases.drawn_after(rows, compiled) == ("copy_chown",)
+    assert (
+        phases.drawn_after((replace(copied, commit=story.COPIED, state=State.VERIFIED), compiled), compiled)
+        == ()
+    )
+    applied = replace(compiled, commit=story.COPIED, state=State.VERIFIED)
+    assert phases.drawn_after((copied, applied), applied) == ()
+    elsewhere = replace(copied, phase=replace(story.COPY_CHOWN, edits=(FileEdit("other", "a", "b"),)))
+    assert phases.drawn_after((elsewhere, compiled), compiled) == ()
+    adding = replace(compiled, phase=replace(story.COPY_CHOWN, edits=(FileEdit("new", None, "b"),)))
+    assert phases.drawn_after((elsewhere, adding), adding) == ("copy_chown",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from textual.content import Content
 
@@ -137,6 +138,25 @@ def two_lines(row: Row, number: int, shown: Mark, cells: int) -> Content:
     said = row.broken[0].explanation or row.broken[0].title if row.broken else row.title
     second = text.own("    ", (shown.word, shown.style), (f"  {text.one_line(said)}", "dim"))
     return first + Content("\n") + text.fit(second, cells)
+
+
+def drawn_after(rows: Sequence[Row], row: Row) -> tuple[str, ...]:
+    """The ids of the phases before `row` in the plan whose edits its own are drawn on, though none is applied.
+
+    Applied before them, it is planned on the text as it is then: what is committed may differ from what is shown.
+    """
+    if row.commit is not None or row.phase is None:
+        return ()
+    adds = any(edit.before is None for edit in row.phase.edits)
+    files = set(row.phase.files)
+    return tuple(
+        each.id
+        for each in takewhile(lambda each: each.id != row.id, rows)
+        if each.phase
+        and each.state in (State.PROPOSED, State.ROLLED_BACK)
+        # A new file is made from others: nobody can tell which.
+        and (adds or not files.isdisjoint(each.phase.files))
+    )
 
 
 def matches(row: Row, wanted: str) -> bool:

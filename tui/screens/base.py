@@ -21,7 +21,7 @@ from phasewise.tui import advice, text
 from phasewise.tui.desk import Desk
 from phasewise.tui.jobs import BASELINE, JobRunner, Waiting
 from phasewise.tui.keys import KEYS, Key
-from phasewise.tui.present import bars, build, checks, effect
+from phasewise.tui.present import bars, build, checks, effect, phases
 from phasewise.tui.reasons import Situation, why_not
 from phasewise.tui.screens.branch_modal import Destination
 from phasewise.tui.widgets.build_panel import BuildPanel
@@ -159,6 +159,7 @@ class Base(Screen[None]):
             return
         why = self.query_one(WhyTab)
         self._diff.row = why.row = row
+        self._diff.after = phases.drawn_after(status.rows, row) if row else ()
         why.declined = status.declined
         why.others = self.chosen == ELSEWHERE
         baseline = status.baseline_verification

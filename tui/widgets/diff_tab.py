@@ -22,6 +22,8 @@ class DiffTab(Vertical):
     """The edits of one row."""
 
     row: reactive[Row | None] = reactive(None)
+    after: reactive[tuple[str, ...]] = reactive(())
+    """The ids of the phases that are not applied, and on whose edits the row's are drawn."""
     beside: reactive[bool] = reactive(False)
     """Side by side, or unified."""
     hunk: reactive[str] = reactive("")
@@ -71,6 +73,9 @@ class DiffTab(Vertical):
             self.hunk = ""
         self._show(keep=same)
 
+    def watch_after(self) -> None:
+        self._show(keep=True)
+
     def watch_beside(self) -> None:
         self._show(keep=True)
 
@@ -104,7 +109,25 @@ class DiffTab(Vertical):
             if row and not row.commit
             else None
         )
-        self.query_one(Page).show(lambda cells: draw(edit, cells, ticks) if edit else [nothing], keep=keep)
+        after = self.after
+        self.query_one(Page).show(
+            lambda cells: [*_ground(after, cells), *draw(edit, cells, ticks)] if edit else [nothing],
+            keep=keep,
+        )
+
+
+def _ground(after: Sequence[str], cells: int) -> list[Content]:
+    """What the edits are drawn on, where that is not the text as it is; nothing otherwise."""
+    if not after:
+        return []
+    what = after[0] if len(after) == 1 else f"{len(after)} phases"
+    verb = "is" if len(after) == 1 else "are"
+    said = text.own(
+        (f"Drawn after {what}, which {verb} not applied; ", "dim"),
+        ("a", "bold $text-accent"),
+        (" plans it on the text as it is.", "dim"),
+    )
+    return text.wrapped(said, cells)
 
 
 def _label(edit: FileEdit, left_out: frozenset[str], applied: bool) -> Content:
