@@ -1,5 +1,6 @@
 """Rules of the repository that no type checker sees."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -36,3 +37,14 @@ def test_no_registry_host_is_named() -> None:
     for path in tracked():
         if path != Path(__file__) and path.suffix not in (".png", ".svg"):
             assert not hosts.search(path.read_text("utf-8", "replace")), path
+
+
+def test_a_rule_says_what_it_does_and_leaves_the_work_to_the_model() -> None:
+    rules = sorted((ROOT / "rules").glob("*.py"))
+    assert rules
+    for path in rules:
+        text = path.read_text("utf-8")
+        nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Assign)]
+        examples = [node for node in nodes if ast.unparse(node.targets[0]) in ("FIRES", "SILENT")]
+        shown = sum((node.end_lineno or 0) - node.lineno + 1 for node in examples)
+        assert text.count("\n") - shown < 200, f"{path.name}: more than 200 lines beside its examples"
