@@ -67,7 +67,8 @@ ml = ["torch==2.9.1", "pillow==12.0.0"]
 class AddCiVariant(Rule):
     """Adds a Dockerfile for CI that leaves out the heavy packages which tests and scans do without.
 
-    It is production's Dockerfile with another list of requirements. The list is generated from
+    It is production's Dockerfile with another list of requirements, without the steps that only strip
+    symbols: nobody keeps these images. The list is generated from
     production's, with its exact pins, and a check in CI fails when the two drift apart or when the
     application comes to import what is missing: second lists kept by hand broke within days in a project
     that was studied, on a package that was missing, then on a version that had drifted.

@@ -10,6 +10,7 @@ from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hol
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.measured_packages import measured_places
+from phasewise.model.stages.stripping import stripping
 from phasewise.model.text import apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -155,20 +156,8 @@ def _strippable(view: RepoView, path: str) -> int | None:
 
 def _present(dockerfile: Dockerfile, stage: Stage) -> list[tuple[Instruction, list[Command]]]:
     """The RUNs that strip already, with the commands that do it, in all stages the target needs."""
-    found = []
-    for instruction in dockerfile.instructions:
-        if instruction.keyword != "RUN" or instruction.stage not in dockerfile.needed_by(stage):
-            continue
-        script = Script.of(dockerfile, instruction)
-        commands = [command for command in (script.commands if script else ()) if _strips(command)]
-        if commands:
-            found.append((instruction, commands))
-    return found
-
-
-def _strips(command: Command) -> bool:
-    """`strip ...`, or `find`, `xargs` and the like that run it."""
-    return any(word.rpartition("/")[2] == "strip" for word in command.argv)
+    needed = dockerfile.needed_by(stage)
+    return [*stripping(dockerfile, (each for each in dockerfile.instructions if each.stage in needed))]
 
 
 def _stripped(

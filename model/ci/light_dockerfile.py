@@ -17,6 +17,7 @@ from phasewise.model.python.installs import Install, Source, installs
 from phasewise.model.python.prepend import is_alone
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.stripping import only_strips
 from phasewise.model.text import Edit, Span, apply_edits
 from phasewise.model.wording import listed
 
@@ -66,6 +67,7 @@ def derive(
             edits.add(drop_instruction(dockerfile, instruction))
         else:
             edits.update(removal)
+    edits.update(drop_instruction(dockerfile, each) for each in _strips(dockerfile) if each not in gone)
     return Derived(apply_edits(dockerfile.text, edits), tuple(dropped))
 
 
@@ -86,9 +88,16 @@ def headed(text: str, view: RepoView, lists: Mapping[str, str], gone: Collection
             100,
             break_on_hyphens=False,
         )
+    if _strips(view.dockerfile):
+        lines.append("Nothing is stripped: that makes a build longer, and these images are not kept.")
     lines.append("The rest is the same, to be kept so. Its images are tested and scanned, never deployed.")
     header = "".join(f"# {line}{newline}" for line in lines)
     return f"{text[:start]}{header}{newline}{text[start:]}"
+
+
+def _strips(dockerfile: Dockerfile) -> list[Instruction]:
+    """The steps that only make an image smaller, and no test can tell."""
+    return [instruction for instruction in dockerfile.instructions if only_strips(dockerfile, instruction)]
 
 
 def _by_name(lists: Mapping[str, str]) -> Iterator[tuple[str, str]]:
