@@ -87,6 +87,7 @@ def applied_rows(steps: Sequence[Step], baseline: Record) -> list[Row]:
                 ),
                 phase=step.phase,
                 commit=step.entry.commit,
+                nth=index + 1,
                 measurement=record.newest,
                 measurements=tuple(record.measurements.values()),
                 before=tuple(step.before.measurements.values()),

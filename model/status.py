@@ -64,6 +64,8 @@ class Row:
     """The build of the further Dockerfile that the phase added or changed, where it did."""
     start_up: StartUp | None = None
     """The price of a phase that has one at start-up, against the step before it."""
+    nth: int = 0
+    """The place of its commit among those of the applied phases, 1 first; 0 where there is none."""
 
     @property
     def changed_nothing(self) -> bool:

@@ -32,7 +32,7 @@ from phasewise.tui.widgets.phase_list import PhaseList
 HERE = Path(__file__).parent
 PERSON = {"NAME": "Ines Calder", "EMAIL": "ines@tidewatch.example"}
 ROLES = ("AUTHOR", "COMMITTER")
-PHASES = ("drop_compileall", "split_base_builder", "strip_symbols", "prune_site_packages", "add_ci_variant")
+PHASES = ("drop_compileall", "split_base_builder", "prune_site_packages", "strip_symbols", "add_ci_variant")
 WIDE, NARROW = (140, 45), (80, 24)
 
 

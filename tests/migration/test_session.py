@@ -792,3 +792,11 @@ def test_the_report_says_where_the_checks_of_an_earlier_phase_passed(sandbox: Sa
     status = replace(session.status(), rows=(replace(row, state=State.VERIFIED),))
     assert "| pass at a later commit |" in markdown(status)
     assert "| not run |" in markdown(session.status())
+
+
+def test_rows_stand_in_the_plan_s_order_and_know_that_of_their_commits(sandbox: Sandbox) -> None:
+    rules = tuple(Writing(name, f"{name}.txt", "1\n") for name in ("one", "two", "three"))
+    session = opened(sandbox, rules=rules)
+    for id in ("two", "one"):
+        list(session.apply(id, measure=False))
+    assert {row.id: row.nth for row in session.status().rows} == {"one": 2, "two": 1, "three": 0}

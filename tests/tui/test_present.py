@@ -396,3 +396,10 @@ def test_what_a_phase_is_drawn_on() -> None:
     assert phases.drawn_after((elsewhere, compiled), compiled) == ()
     adding = replace(compiled, phase=replace(story.COPY_CHOWN, edits=(FileEdit("new", None, "b"),)))
     assert phases.drawn_after((elsewhere, adding), adding) == ("copy_chown",)
+
+
+def test_the_image_s_steps_stand_as_they_were_applied() -> None:
+    first, second = (replace(row, commit=row.id) for row in story.ROWS[:2])
+    status = replace(story.MIDWAY, rows=(replace(first, nth=2), replace(second, nth=1)))
+    status = replace(status, current_measurement=first.measurement, floor=None)
+    assert [label for label, _, _ in bars.steps(status)] == ["baseline", "2", "1"]

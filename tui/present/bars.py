@@ -27,12 +27,13 @@ def bar(size_bytes: int, largest_bytes: int, cells: int, fill: str = "█") -> s
 
 
 def steps(status: Status) -> list[tuple[str, int, str]]:
-    """(label, bytes, kind) of the baseline, every measured phase, the image now, and what is predicted:
-    what the plan leaves, and the floor."""
+    """(label, bytes, kind) of the baseline, every measured phase as they were applied, the image now, and what
+    is predicted: what the plan leaves, and the floor."""
     result: list[tuple[str, int, str]] = []
     if status.baseline_measurement and status.baseline_measurement.image_bytes is not None:
         result.append(("baseline", status.baseline_measurement.image_bytes, "measured"))
-    for number, row in enumerate(status.rows, 1):
+    # Not in the plan's order: applied out of it, the image would seem to grow again.
+    for number, row in sorted(enumerate(status.rows, 1), key=lambda pair: pair[1].nth):
         if row.state in APPLIED and row.measurement and row.measurement.image_bytes is not None:
             result.append((str(number), row.measurement.image_bytes, "failed" if row.broken else "measured"))
     now = status.current_measurement
