@@ -68,6 +68,7 @@ def _census(info: ImageInfo, found: Mapping[str, Any]) -> Census:
         bytecode_bytes=found["bytecode"],
         legacy_bytecode_bytes=found["legacy_bytecode"],
         test_bytes=found["test"],
+        test_bytecode_bytes=found["test_bytecode"],
         test_legacy_bytecode_bytes=found["test_legacy_bytecode"],
         header_bytes=found["header"],
         static_library_bytes=found["static_library"],

@@ -87,7 +87,9 @@ class Census:
     legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
     """`.pyc` beside its source, which Python ignores while the source exists."""
     test_bytes: Mapping[str, int] = field(default_factory=dict)
-    """Tests of packages, without the `.pyc` beside their sources."""
+    """Tests of packages, without their bytecode."""
+    test_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Of `bytecode_bytes`: what lies in tests of packages."""
     test_legacy_bytecode_bytes: Mapping[str, int] = field(default_factory=dict)
     """Of `legacy_bytecode_bytes`: what lies in tests of packages."""
     header_bytes: Mapping[str, int] = field(default_factory=dict)

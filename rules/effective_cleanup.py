@@ -6,6 +6,7 @@ from phasewise.model.cleaning.ineffective import ineffective
 from phasewise.model.cleaning.move import Move
 from phasewise.model.layers import layer_bytes
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
+from phasewise.model.python.bytecode import compiles_beside_sources
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.measured_packages import measured_places
 from phasewise.model.text import apply_edits
@@ -165,14 +166,22 @@ def _predicted(view: RepoView, moves: list[Move]) -> Prediction:
         if not move.saves:
             continue
         words = {word.strip("*") for each in move.found for word in each.words}
-        kinds = ["test"] if words & {"test", "tests"} else []
-        kinds += ["bytecode"] if words & {"__pycache__", ".pyc"} else []
-        kinds += ["legacy_bytecode"] if ".pyc" in words else []
-        kinds += ["static_library"] if ".a" in words else []
-        for kind in kinds:
+        for kind in _kinds(words, compiles_beside_sources(view.dockerfile, view.stage)):
             parts |= census.parts(kind, *(measured_places(view, move.path) or (move.path,)))
     if not sum(parts.values()):
         return Prediction(None, "the census does not count what is cleaned")
     return Prediction.of(
         parts, "bytes of what the clean-up names, where the packages are in the baseline's image"
     )
+
+
+def _kinds(words: set[str], compiles: bool) -> set[str]:
+    """What the census counts of that which is cleaned; bytecode of tests once, and none that is not made."""
+    kinds = {"static_library"} if ".a" in words else set()
+    if words & {"test", "tests"}:
+        kinds |= {"test", "test_bytecode"} | ({"test_legacy_bytecode"} if compiles else set())
+    if words & {"__pycache__", ".pyc"}:
+        kinds = (kinds - {"test_bytecode"}) | {"bytecode"}
+    if ".pyc" in words:
+        kinds = (kinds - {"test_legacy_bytecode"}) | {"legacy_bytecode"}
+    return kinds

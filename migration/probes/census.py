@@ -47,6 +47,7 @@ _KINDS = (
     "bytecode",
     "legacy_bytecode",
     "test",
+    "test_bytecode",
     "test_legacy_bytecode",
     "header",
     "static_library",
@@ -152,14 +153,14 @@ class Census:
 
     @staticmethod
     def _kinds_of(folder: Folder, name: str, names: set[str]) -> Iterator[str]:
-        is_legacy = not folder.path.endswith("/__pycache__") and name.endswith(".pyc") and name[:-1] in names
+        kind = ""
+        if name.endswith(".pyc"):
+            cached = folder.path.endswith("/__pycache__")
+            kind = "bytecode" if cached else "legacy_bytecode" if name[:-1] in names else ""
         if folder.in_tests:
-            yield "test_legacy_bytecode" if is_legacy else "test"
-        if is_legacy:
-            yield "legacy_bytecode"
-        elif name.endswith(".pyc"):
-            if folder.path.endswith("/__pycache__"):
-                yield "bytecode"
+            yield f"test_{kind}" if kind else "test"
+        if kind:
+            yield kind
         elif name.endswith(".a"):
             yield "static_library"
         elif name.endswith(_HEADERS):

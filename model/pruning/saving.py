@@ -8,7 +8,7 @@ from phasewise.model.census import Census, Distribution
 from phasewise.model.paths import within
 from phasewise.model.phase import Prediction, part
 from phasewise.model.pruning.prunable import Prunable
-from phasewise.model.python.bytecode import compilations
+from phasewise.model.python.bytecode import compiles_beside_sources
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.measured_packages import BROUGHT_ALONG, base_pip, measured_folders
 
@@ -21,14 +21,10 @@ def predicted(view: RepoView, found: Prunable) -> Prediction:
     folders = measured_folders(view, found.path)
     if not folders:
         return Prediction(None, f"where the baseline's image has the packages of {found.path} is not known")
-    compiles = any(
-        each.legacy for each in compilations(view.dockerfile, view.dockerfile.needed_by(view.stage))
-    )
-    gone = census.parts("test", *folders) if parts.tests else {}
-    if parts.tests and compiles:
-        gone |= census.parts("test_legacy_bytecode", *folders)
-    if parts.headers:
-        gone |= census.parts("static_library", *folders)
+    compiles = compiles_beside_sources(view.dockerfile, view.stage)
+    kinds = ["test", "test_bytecode"] * parts.tests + ["test_legacy_bytecode"] * (parts.tests and compiles)
+    kinds += ["static_library"] * parts.headers
+    gone = {name: size for kind in kinds for name, size in census.parts(kind, *folders).items()}
     for each in _installers(census, found.path, folders) if parts.installers else ():
         legacy = 0 if compiles else each.legacy_bytecode_bytes
         gone[part("python", each.name)] = each.size_bytes - legacy

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phasewise.model.dockerfile import Dockerfile, Instruction
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, drop_pair, drop_word
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span
@@ -54,6 +54,11 @@ def compilations(dockerfile: Dockerfile, stages: frozenset[int]) -> tuple[Compil
         elif instruction.keyword in ("ENV", "ARG"):
             found += _in_environment(dockerfile, instruction)
     return tuple(found)
+
+
+def compiles_beside_sources(dockerfile: Dockerfile, stage: Stage) -> bool:
+    """Whether what the stage needs leaves `.pyc` beside the sources."""
+    return any(each.legacy for each in compilations(dockerfile, dockerfile.needed_by(stage)))
 
 
 def removal(dockerfile: Dockerfile, found: tuple[Compilation, ...]) -> tuple[Edit, ...]:

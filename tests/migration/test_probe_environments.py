@@ -71,6 +71,8 @@ def test_a_file_system_is_taken_apart(tmp_path: Path) -> None:
     (tmp_path / SITE / "big" / "__init__.pyc").write_bytes(b"x" * 11)
     (tmp_path / SITE / "big" / "only.pyc").write_bytes(b"x" * 13)
     (tmp_path / SITE / "big" / "tests" / "t.pyc").write_bytes(b"x" * 3)
+    (tmp_path / SITE / "big" / "tests" / "__pycache__").mkdir()
+    (tmp_path / SITE / "big" / "tests" / "__pycache__" / "t.cpython-312.pyc").write_bytes(b"x" * 2)
     (tmp_path / "opt/venv/loose.a").write_bytes(b"x" * 17)
     (tmp_path / SITE / "big" / "big.a").write_bytes(b"x" * 19)
     write_elf(tmp_path / SITE / "big" / "fast.so", debug_bytes=400)
@@ -79,12 +81,13 @@ def test_a_file_system_is_taken_apart(tmp_path: Path) -> None:
     (tmp_path / "opt/venv/bin/big").write_text("#!/opt/venv/bin/python\n")
     found = take(str(tmp_path))
     by_name = {entry["name"]: entry for entry in found["distributions"]}
-    assert by_name["big-package"]["size_bytes"] == 100 + 50 + 5 + 30 + 11 + 3
+    assert by_name["big-package"]["size_bytes"] == 100 + 50 + 5 + 30 + 2 + 11 + 3
     assert by_name["big-package"]["legacy_bytecode_bytes"] == 11 + 3
     assert by_name["big-package"]["requires"] == ["small>=1", "x; extra == 'y'"]
-    assert found["bytecode"] == {f"/{SITE}": 30}
+    assert found["bytecode"] == {f"/{SITE}": 30 + 2}
     assert found["legacy_bytecode"] == {f"/{SITE}": 11 + 3}
     assert found["test"] == {f"/{SITE}": 50 + 5}
+    assert found["test_bytecode"] == {f"/{SITE}": 2}
     assert found["test_legacy_bytecode"] == {f"/{SITE}": 3}
     assert found["static_library"] == {"/opt/venv": 17, f"/{SITE}": 19}
     assert found["strippable"] == {f"/{SITE}": 400}

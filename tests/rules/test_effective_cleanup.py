@@ -160,6 +160,27 @@ class TestBytes:
     def test_predicts_what_the_census_has_at_the_right_path(self) -> None:
         assert phase(self.TEXT, self.census()).predicted.image_bytes == -1_500_000
 
+    @pytest.mark.parametrize(
+        ("named", "more", "saved"),
+        [
+            ("-name tests", "", 100 + 20),
+            ("-name tests", "RUN python -m compileall -b /opt/venv\n", 100 + 20 + 3),
+            ("-name tests -o -name __pycache__", "", 100 + 50),
+            ("-name tests -o -name '*.pyc'", "", 100 + 50 + 7),
+        ],
+    )
+    def test_bytecode_of_tests_is_counted_once(self, named: str, more: str, saved: int) -> None:
+        census = replace(
+            self.census(),
+            test_bytes={"/opt/venv": 100},
+            test_bytecode_bytes={"/opt/venv": 20},
+            bytecode_bytes={"/opt/venv": 50},
+            test_legacy_bytecode_bytes={"/opt/venv": 3},
+            legacy_bytecode_bytes={"/opt/venv": 7},
+        )
+        text = self.TEXT.replace("-name tests", named).replace("\nFROM", f"\n{more}FROM")
+        assert phase(text, census).predicted.image_bytes == -saved
+
     def test_predicts_what_moved_packages_had_where_they_were(self) -> None:
         site = "/usr/local/lib/python3.12/site-packages"
         packages = (Distribution("numpy", "2", site, 9_000_000),)
