@@ -162,4 +162,9 @@ async def make(place: Path) -> None:
 if __name__ == "__main__":
     os.environ |= {f"GIT_{role}_{what}": value for role in ROLES for what, value in PERSON.items()}
     with tempfile.TemporaryDirectory(prefix="phasewise-screenshots-") as folder:
-        asyncio.run(make(create(Path(folder) / "tidewatch")))
+        place = create(Path(folder) / "tidewatch")
+        try:
+            asyncio.run(make(place))
+        finally:
+            with Session.open(place) as session:
+                session.clean()
