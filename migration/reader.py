@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from pathlib import Path
 from phasewise.migration.errors import Usage
 from phasewise.migration.git_process import GitFailed, GitProcess
 from phasewise.migration.notes import Notes
-from phasewise.migration.objects import Objects
+from phasewise.migration.objects import MOST_AHEAD, Objects
 from phasewise.model.phase import FileEdit
 from phasewise.model.text import decode
 
 _NO_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+_CODE = ".py"
 _FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -285,16 +287,25 @@ class Reader:
 
 
 class _Files(Mapping[str, str]):
-    """Texts by path, read when asked for."""
+    """Texts by path, read when asked for; with a Python file those that follow: whoever reads one reads all."""
 
     def __init__(self, blobs: Mapping[str, str], objects: Objects) -> None:
         self._blobs, self._objects = blobs, objects
 
     def __getitem__(self, path: str) -> str:
-        text = self._objects.text(self._blobs[path])
+        sha = self._blobs[path]
+        if path.endswith(_CODE) and not self._objects.knows(sha):
+            start = bisect_left(self._code, (path, ""))
+            self._objects.read_ahead(sha for _, sha in self._code[start : start + MOST_AHEAD])
+        text = self._objects.text(sha)
         if text is None:
             raise KeyError(path)
         return text
+
+    @cached_property
+    def _code(self) -> list[tuple[str, str]]:
+        """The Python files with their hashes, sorted by path."""
+        return sorted((path, sha) for path, sha in self._blobs.items() if path.endswith(_CODE))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._blobs)

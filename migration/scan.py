@@ -95,8 +95,12 @@ def _snapshot(repository: Repository, commit: str) -> _Snapshot:
 
 
 def _asked_about(paths: frozenset[str], references: Sequence[BuildReference]) -> list[str]:
-    """The files whose lines the evidence of a plan comes from, as a rule: what is built, and what builds it."""
-    own = {path for path in paths if is_named_so(path) and not is_vendored(path)}
+    """Where the evidence of a plan comes from, as a rule: what is built, what it installs, and what builds it."""
+    own = {
+        path
+        for path in paths
+        if (is_named_so(path) or path.endswith("requirements.txt")) and not is_vendored(path)
+    }
     return sorted(own | {reference.path for reference in references})[:_MOST_BLAMED_AHEAD]
 
 
