@@ -44,7 +44,7 @@ class Column:
     def line(self) -> str:
         """A row of the table."""
         if self.cold.outcome is not Outcome.BUILT or self.code_change is None:
-            why = " ".join(self.cold.note.split())[:100] or str(self.cold.outcome)
+            why = " ".join(self.cold.note.split())[:100].replace("|", "\\|") or str(self.cold.outcome)
             return f"| {self.title} | does not build: {why} | | | |"
         checks = f"{self.passed} pass" + (f", broken: {', '.join(self.broken)}" if self.broken else "")
         return (
