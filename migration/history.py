@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from threading import Thread
+from threading import Lock, Thread
 
 from phasewise.migration.git import Repository
 from phasewise.migration.git_process import GitFailed
@@ -65,29 +65,25 @@ class Introduced(Mapping[tuple[str, int], Provenance]):
 
     def __init__(self, repository: Repository, commit: str, likely: Sequence[str] = ()) -> None:
         self._repository, self._commit, self._likely = repository, commit, likely
+        self._turn = Lock()
         self._files: dict[str, Future[Mapping[int, Provenance]]] = {}
 
     def _of(self, path: str) -> Mapping[int, Provenance]:
-        if not self._files:
-            self._begin()
-        if path not in self._files:
-            self._files[path] = Future()
-            self._answer(path)
+        if self._likely and not self._files:
+            Thread(target=self._ask_ahead, daemon=True).start()
+        self._ask(path)
         return self._files[path].result()
 
-    def _begin(self) -> None:
-        """Promises the likely files, and has them answered in turn without waiting for them."""
-        ahead = tuple(self._likely)
-        self._files.update((path, Future()) for path in ahead)
-        if ahead:
-            Thread(target=self._answer_all, args=[ahead], daemon=True).start()
+    def _ask_ahead(self) -> None:
+        for path in self._likely:
+            self._ask(path)
 
-    def _answer_all(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            self._answer(path)
-
-    def _answer(self, path: str) -> None:
-        future = self._files[path]
+    def _ask(self, path: str) -> None:
+        """Has git blame a file, unless another thread has begun to: nobody waits for a file that only may be needed."""
+        with self._turn:
+            if path in self._files:
+                return
+            future = self._files[path] = Future()
         try:
             entry = self._repository.entries(self._commit).get(path)
             known = entry is not None and entry.is_regular

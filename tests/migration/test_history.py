@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 
 import pytest
 from git_sandbox import Sandbox
@@ -128,6 +129,47 @@ def test_a_file_is_blamed_when_it_is_asked_for_and_once(
     assert asked == ["Dockerfile"]
     assert len(lines) == 4
     assert asked == ["Dockerfile", "other"]
+
+
+def test_likely_files_are_blamed_beside_the_first_question_and_once(
+    grown: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown.commit("other", other="x\n", third="y\n")
+    repository = grown.open()
+    asked: list[str] = []
+    all_asked = Event()
+    blame = Repository.blame
+
+    def counted(self: Repository, commit: str, path: str) -> str:
+        asked.append(path)
+        if len(asked) == 3:
+            all_asked.set()
+        return blame(self, commit, path)
+
+    monkeypatch.setattr(Repository, "blame", counted)
+    lines = Introduced(repository, grown.head(), ["other", "third"])
+    assert lines["Dockerfile", 1].subject == "one"
+    assert all_asked.wait(60)
+    assert lines["third", 1].subject == "other"
+    assert sorted(asked) == ["Dockerfile", "other", "third"]
+
+
+def test_a_question_does_not_wait_for_likely_files(grown: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    grown.commit("other", other="x\n")
+    repository = grown.open()
+    answered = Event()
+    blame = Repository.blame
+
+    def held(self: Repository, commit: str, path: str) -> str:
+        if path == "other":
+            assert answered.wait(60)
+        return blame(self, commit, path)
+
+    monkeypatch.setattr(Repository, "blame", held)
+    lines = Introduced(repository, grown.head(), ["other", "Dockerfile"])
+    assert lines["Dockerfile", 1].subject == "one"
+    answered.set()
+    assert lines["other", 1].subject == "other"
 
 
 def test_names_that_look_like_options(sandbox: Sandbox) -> None:
