@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
+from typing import cast
 
 from phasewise.migration.git import Logged, Repository
 from phasewise.model import commit_message
@@ -80,13 +80,10 @@ def baseline(repository: Repository, target: Target) -> str:
 def _standing(repository: Repository, target: Target) -> Standing:
     """The standing at HEAD. Of a long history only the commits that tell something are kept for the next question."""
     log = repository.log()
-    known = _telling.get(repository)
+    known = cast("tuple[tuple[Logged, ...], tuple[Logged, ...]] | None", repository.memory.get("telling"))
     if known is None or known[0] is not log:
-        known = _telling[repository] = log, tuple(filter(_tells, log))
+        repository.memory["telling"] = known = log, tuple(filter(_tells, log))
     return standing(known[1], target)
-
-
-_telling: WeakKeyDictionary[Repository, tuple[tuple[Logged, ...], tuple[Logged, ...]]] = WeakKeyDictionary()
 
 
 def _tells(commit: Logged) -> bool:
