@@ -9,9 +9,9 @@ from dataclasses import replace
 from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci import variant_report as report
 from phasewise.model.ci.check_requirements_ci import fingerprint
-from phasewise.model.ci.light_dockerfile import NotDerivable, derive, headed
+from phasewise.model.ci.generated import generated
+from phasewise.model.ci.light_dockerfile import NotDerivable
 from phasewise.model.ci.light_requirements import Settings, script_path, script_text, signed
-from phasewise.model.ci.needless_tools import without_tools
 from phasewise.model.ci.situation import CHOICE, Situation
 from phasewise.model.ci.variant import Drifted, NoVariant
 from phasewise.model.ci.variant_report import Made
@@ -240,22 +240,20 @@ pillow==12.0.0
                 f"the Dockerfile itself names {', '.join(dropped)}: a list of its own can be checked"
             )
         by_key = {key: path for key, (path, _) in lists.items()}
-        derived = derive(view, by_key, dropped, modules)
         paths = [path for path, _ in lists.values()]
         names = " and ".join(posixpath.basename(path) for path in paths)
         title = f"Check that {names} follows production"
-        built = [FileEdit(variant, None, derived.text), *_edits(view, lists)]
-        light = replace(view.with_edits(built), target=replace(view.target, dockerfile=variant))
-        trimmed = without_tools(light, requirements.gone(picked))
+        light = generated(
+            view, variant, by_key, _edits(view, lists), dropped, modules, requirements.gone(picked)
+        )
         builds = ci_variant.redirect(view, variant, title, f"python3 {script} {' '.join(paths)}")
         if not builds.done:
             raise NoVariant(
                 "; ".join(f"{each.path}:{each.line} is left as it is: {why}" for each, why in builds.refused)
             )
-        text = headed(trimmed.text, view, by_key, trimmed.gone)
         edits = [
-            FileEdit(variant, None, text),
-            *(replace(edit, after=signed(edit.after or "", text)) for edit in _edits(view, lists)),
+            FileEdit(variant, None, light.text),
+            *(replace(edit, after=signed(edit.after or "", light.text)) for edit in _edits(view, lists)),
             FileEdit(script, view.files.get(script), script_text(script)),
             *ci_variant.ignore_edits(view, variant, paths),
             *builds.edits(view),
@@ -263,9 +261,9 @@ pillow==12.0.0
         return Phase(
             id=self.id,
             title=self.title,
-            why=report.why(here, picked, Made(variant, paths, script, derived.dropped, trimmed), builds),
+            why=report.why(here, picked, Made(variant, paths, script, light.dropped, light.tools), builds),
             edits=tuple(edit for edit in edits if edit.changes),
-            evidence=tuple(report.evidence(here, dropped, trimmed.gone, builds.done)),
+            evidence=tuple(report.evidence(here, dropped, light.tools.gone, builds.done)),
             risk=self.risk,
             predicted=Prediction(0, report.because(here, picked)),
             choices=(here.choice(picked),),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci.check_requirements_ci import complaints, fingerprint, generate, settings
+from phasewise.model.ci.generated import generated
 from phasewise.model.ci.heavy import Packages
-from phasewise.model.ci.light_dockerfile import NotDerivable, derive, headed
+from phasewise.model.ci.light_dockerfile import NotDerivable
 from phasewise.model.ci.light_requirements import is_as_made, signed, with_fingerprint
-from phasewise.model.ci.needless_tools import Trimmed, without_tools
+from phasewise.model.ci.needless_tools import Trimmed
 from phasewise.model.ci.variant import Drifted, NoVariant, Production
 from phasewise.model.dockerfile import DockerfileError
 from phasewise.model.phase import FileEdit
@@ -146,17 +147,15 @@ def _anew(made: Made) -> Refreshed:
     names = [each.name for each in production.requirements]
     packages = Packages.of(names, view.census)
     left_out = {*made.left_out, *_named(production, packages, modules)}
-    derived = derive(view, made.lists, left_out, modules)
     noted = {path: generate(path, read(path), read) for path in made.lists.values()}
     noted[made.main] = with_fingerprint(noted[made.main], read(made.origin))
-    built = [FileEdit(made.variant, old, derived.text), *(FileEdit(p, read(p), t) for p, t in noted.items())]
-    light = replace(view.with_edits(built), target=replace(view.target, dockerfile=made.variant))
+    lists = [FileEdit(path, read(path), text) for path, text in noted.items()]
     kept = (frozenset(packages.needs) - packages.reached(names)).union(names).difference(left_out)
-    trimmed = without_tools(light, packages.gone(kept, left_out))
-    text = headed(trimmed.text, view, made.lists, trimmed.gone)
-    noted[made.main] = signed(noted[made.main], text)
-    edits = (FileEdit(made.variant, old, text), *(FileEdit(p, read(p), t) for p, t in noted.items()))
-    return Refreshed(tuple(edit for edit in edits if edit.changes), derived.dropped, trimmed)
+    gone = packages.gone(kept, left_out)
+    light = generated(view, made.variant, made.lists, lists, left_out, modules, gone)
+    noted[made.main] = signed(noted[made.main], light.text)
+    edits = (FileEdit(made.variant, old, light.text), *(FileEdit(p, read(p), t) for p, t in noted.items()))
+    return Refreshed(tuple(edit for edit in edits if edit.changes), light.dropped, light.tools)
 
 
 def _check_sources(made: Made, production: Production) -> None:
