@@ -6,8 +6,9 @@ import json
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
 
 from phasewise.migration import outlook
 from phasewise.migration.events import (
@@ -133,8 +134,7 @@ def describe_measurement(measurement: Measurement) -> str:
     return f"{head}: {', '.join(parts)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """One target's plan, and how small it gets."""
 
     target: Target

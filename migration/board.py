@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.migration.ledger import Applied
 from phasewise.migration.planning import Wishes, left_out, rule_of
@@ -15,8 +17,7 @@ from phasewise.model.status import Row, State
 from phasewise.rules.base import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What is known of one commit: its measurements by scenario, and its verification."""
 
     measurements: Mapping[Scenario, Measurement]
@@ -35,8 +36,7 @@ class Record:
         return max(self.measurements.values(), key=rank, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One applied phase and what was found out about its commit."""
 
     entry: Applied

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ import docker.tls
 import docker.utils
 import requests.exceptions
 import urllib3.exceptions
+from msgspec import Struct
 
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.process import capture
@@ -30,8 +30,7 @@ _ANSWER_SECONDS = 10
 _REQUEST_SECONDS = 120
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """An engine that answered, and how it was reached."""
 
     api: Any

@@ -6,12 +6,12 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import docker.errors
 import urllib3.exceptions
+from msgspec import Struct, field
 
 from phasewise.migration import owner
 from phasewise.migration.confinement import STRICT, Confinement
@@ -34,8 +34,7 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit statuses for a program that cannot be started, as shells and the docker CLI give them."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """How a program inside an image ended."""
 
     exit_code: int | None
@@ -53,8 +52,7 @@ class RunResult:
         return self.exit_code == 0 and not self.timed_out
 
 
-@dataclass(frozen=True, slots=True)
-class HealthResult:
+class HealthResult(Struct, frozen=True):
     """What the image's own health check said of a started container."""
 
     status: str
@@ -64,8 +62,7 @@ class HealthResult:
     seconds: float = 0.0
 
 
-@dataclass
-class _Output:
+class _Output(Struct):
     """The first bytes of both streams, filled by a thread of its own."""
 
     stdout: bytearray = field(default_factory=bytearray)
@@ -297,8 +294,7 @@ class Containers:
                 raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Pace:
+class _Pace(Struct, frozen=True):
     healthcheck: dict[str, Any]
     total_seconds: float
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.measurement import CheckResult, Measurement, Outcome, Scenario, Verification
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something happened in a long job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Narration(Event):
+class Narration(Event, frozen=True):
     """One line for the user: what is done now, or the command that changes something."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class BuildStarted(Event):
+class BuildStarted(Event, frozen=True):
     """A build begins: `number` of `total` builds of this job."""
 
     commit: str
@@ -30,16 +28,14 @@ class BuildStarted(Event):
     total: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted(Event):
+class StepStarted(Event, frozen=True):
     """BuildKit begins a vertex. `key` is its digest; `name` reads `[builder 4/6] RUN pip install ...`."""
 
     key: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished(Event):
+class StepFinished(Event, frozen=True):
     """A vertex ended; `error` is empty when it went well."""
 
     key: str
@@ -49,16 +45,14 @@ class StepFinished(Event):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine(Event):
+class LogLine(Event, frozen=True):
     """One line that a step printed; control sequences are still in it."""
 
     key: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFinished(Event):
+class BuildFinished(Event, frozen=True):
     """A build ended. `error` holds what the failing step said."""
 
     outcome: Outcome
@@ -67,30 +61,26 @@ class BuildFinished(Event):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured(Event):
+class Measured(Event, frozen=True):
     """A measurement is complete and recorded."""
 
     measurement: Measurement
 
 
-@dataclass(frozen=True, slots=True)
-class CheckFinished(Event):
+class CheckFinished(Event, frozen=True):
     """One check answered."""
 
     result: CheckResult
 
 
-@dataclass(frozen=True, slots=True)
-class Verified(Event):
+class Verified(Event, frozen=True):
     """All checks answered; `broken` are those that the baseline passed and this commit does not."""
 
     verification: Verification
     broken: tuple[CheckResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Committed(Event):
+class Committed(Event, frozen=True):
     """A commit was made: a phase, or the revert of one."""
 
     phase: str
@@ -99,8 +89,7 @@ class Committed(Event):
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Event):
+class Finished(Event, frozen=True):
     """The job is over. Not `ok`: a build or a check failed, `summary` says which."""
 
     ok: bool

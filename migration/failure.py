@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.migration.rawjson import Failure
 from phasewise.model.measurement import Outcome
@@ -49,8 +50,7 @@ _CIRCUMSTANCES: tuple[tuple[str, str], ...] = (
 """What the messages of BuildKit, apt, pip, uv, curl, git and npm have in common, and the sentence for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """How a build that did not succeed is to be taken, and the message for the user."""
 
     outcome: Outcome

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from phasewise.migration.errors import PhasewiseError, Usage
 from phasewise.model.text import decode
@@ -54,8 +55,7 @@ class GitFailed(PhasewiseError):
         self.output = output
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """How one git process ended."""
 
     status: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from threading import Lock, Thread
+
+from msgspec.structs import replace
 
 from phasewise.migration.git import Repository
 from phasewise.migration.git_process import GitFailed

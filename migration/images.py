@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker.errors
+from msgspec import Struct
 
 from phasewise.migration import buildx
 from phasewise.migration.confinement import STRICT, Confinement
@@ -21,8 +21,7 @@ REPOSITORY_LABEL = "phasewise.repository"
 COMMIT_LABEL = "phasewise.commit"
 
 
-@dataclass(frozen=True)
-class ImageInfo:
+class ImageInfo(Struct, frozen=True):
     """An image as the engine describes it."""
 
     id: str
@@ -41,8 +40,7 @@ class ImageInfo:
         return {name: value for name, _, value in pairs}
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledImage:
+class LabelledImage(Struct, frozen=True):
     """An image that we built."""
 
     id: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.migration.git import Logged, Repository
 from phasewise.model import commit_message
@@ -18,8 +20,7 @@ from phasewise.model.repo import Target
 Picks = Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """A phase that a commit applied."""
 
     id: str
@@ -36,8 +37,7 @@ class Applied:
         return self.subject
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a target stands after some history."""
 
     applied: tuple[Applied, ...] = ()

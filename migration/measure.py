@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.migration.errors import PhasewiseError
 from phasewise.migration.events import (
@@ -81,8 +83,7 @@ def number_of_builds(scenarios: Sequence[Scenario], repeat: int) -> int:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """One finished build."""
 
     finished: BuildFinished
@@ -96,8 +97,7 @@ class _Run:
         return self.finished.outcome is Outcome.BUILT
 
 
-@dataclass
-class _Job:
+class _Job(Struct):
     engine: Engine
     checkout: Path
     target: Target

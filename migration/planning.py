@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.migration.ledger import Applied
 from phasewise.model.dockerfile import DockerfileError
@@ -15,8 +17,7 @@ from phasewise.rules.base import Picks, Rule
 from phasewise.rules.discovery import all_rules
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the user decided about phases, by phase id."""
 
     picks: Mapping[str, Picks] = field(default_factory=dict)

@@ -14,9 +14,10 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from phasewise.migration.events import Event, LogLine, StepFinished, StepStarted
 from phasewise.model.measurement import Step
@@ -108,8 +109,7 @@ class ObjectSplitter:
         yield parsed
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The step that failed."""
 
     step: str
@@ -119,8 +119,7 @@ class Failure:
     """The last lines that the step printed."""
 
 
-@dataclass(slots=True)
-class _Vertex:
+class _Vertex(Struct):
     name: str
     started: datetime | None = None
     seconds: float = 0.0

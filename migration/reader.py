@@ -7,9 +7,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from phasewise.migration.errors import Usage
 from phasewise.migration.git_process import GitFailed, GitProcess
@@ -23,8 +24,7 @@ _CODE = ".py"
 _FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One path of a tree or of the index."""
 
     mode: str
@@ -36,8 +36,7 @@ class Entry:
         return self.mode.startswith("100")
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(Struct, frozen=True):
     """One commit of the log."""
 
     sha: str

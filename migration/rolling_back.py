@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from phasewise.migration import ledger, scan
 from phasewise.migration.errors import Refused
@@ -21,8 +22,7 @@ from phasewise.model.text import decode
 from phasewise.rules.base import Rule
 
 
-@dataclass(frozen=True)
-class Reversal:
+class Reversal(Struct, frozen=True):
     """The commits that take some applied phases back, made but not on the branch yet."""
 
     head: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
+
+from msgspec import Struct
 
 from phasewise.migration.git import Repository
 from phasewise.migration.history import Introduced
@@ -30,8 +31,7 @@ _MOST_BLAMED_AHEAD = 32
 _PYTHON = re.compile(r"\b(?:python\d*|pip\d*|uv|poetry|conda)\b")
 
 
-@dataclass(frozen=True)
-class _Snapshot:
+class _Snapshot(Struct, frozen=True, dict=True):
     """What all views of one commit share."""
 
     files: Mapping[str, str]

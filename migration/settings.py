@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from phasewise.migration.errors import Usage
 from phasewise.migration.git import Repository
 from phasewise.model.repo import Target
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredCheck:
+class DeclaredCheck(Struct, frozen=True):
     """A command that must end with status 0 inside the image, run without a shell and without its entry point."""
 
     name: str
@@ -22,8 +22,7 @@ class DeclaredCheck:
     timeout_seconds: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The declared checks, and the most that an image may take."""
 
     checks: tuple[DeclaredCheck, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.migration import board, ledger, removals, scan
 from phasewise.migration.choices import Choices

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.migration import image_names, ledger, scan
 from phasewise.migration.census import take_census
@@ -23,8 +25,7 @@ _OWNED_ENVIRONMENT = ("UV_COMPILE_BYTECODE", "VIRTUAL_ENV")
 """Variables that a phase may set or drop: they steer installers, not the application."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """The engine, the repository and the target that belong together; each job yields events."""
 
     repository: Repository

@@ -9,8 +9,9 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from phasewise.migration.errors import Refused
 
@@ -47,8 +48,7 @@ def inside(root: Path, path: str) -> Path:
     return place
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """The bytes of one file before and after; None where it does not exist on that side."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Built(StrEnum):
@@ -19,16 +20,14 @@ class Built(StrEnum):
     UNKNOWN = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One layer of an image as the engine's history reports it, oldest first."""
 
     created_by: str
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """One installed Python distribution; bytes are those of the files in its RECORD."""
 
     name: str
@@ -51,8 +50,7 @@ class Distribution:
     """`vcs`, `folder` or `archive`, as direct_url.json says (PEP 610); empty for a package index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """One Python script in a `bin` folder."""
 
     path: str
@@ -62,8 +60,7 @@ class Script:
     """Normalised name of the distribution whose RECORD lists it; empty when none does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Struct, frozen=True):
     """The content of one image, unpacked bytes throughout.
 
     Source: a walk of the final file system plus the engine's history of the layers. `bytecode_bytes`,

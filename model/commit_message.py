@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct, field
 
 from phasewise.model.hunks import LeftOut
 from phasewise.model.phase import Evidence, Phase, Provenance
@@ -19,8 +20,7 @@ _TRAILER = re.compile(r"^Phasewise-(\w+): *(.*?)\s*$", re.MULTILINE)
 _MOST_EVIDENCE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """What a commit's message says about phases."""
 
     phase: str = ""

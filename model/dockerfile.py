@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from dockerfile_parse import DockerfileParser
+from msgspec import Struct
 
 from phasewise.model.syntax.arguments import JSON_FORMS, json_words, key_values, split_flags, split_words
 from phasewise.model.syntax.instruction import (
@@ -60,8 +60,7 @@ KEYWORDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, dict=True):
     """A parsed Dockerfile. `text` is the input, unchanged; instructions are spans into it."""
 
     path: str
@@ -72,7 +71,11 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     comments: tuple[Comment, ...] = ()
     """All comment lines outside instructions; parser directives are none."""
-    _scopes: dict[int, Scope] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _scopes(self) -> dict[int, Scope]:
+        """By stage, once they are asked for."""
+        return {}
 
     @classmethod
     def parse(cls, text: str, path: str = "Dockerfile") -> Dockerfile:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from phasewise.model.phase import FileEdit, Phase
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from phasewise.model.repo import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True):
     """One phase that is proposed for another target, and what of it reaches this one."""
 
     target: Target

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, Stage
@@ -12,16 +13,14 @@ from phasewise.model.needed import Package, needed_packages
 from phasewise.model.phase import Phase, Risk, part
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """The floor once a phase is applied that is off until the user says yes."""
 
     id: str
     image_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """What a wanted size asks for."""
 
     image_bytes: int
@@ -42,8 +41,7 @@ class Goal:
         return not self.over_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Struct, frozen=True):
     """All figures are predicted, in unpacked bytes; those of parts are the baseline's.
 
     A phase without a figure counts as saving nothing, so the image may get smaller than this.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+
+from msgspec import Struct
 
 from phasewise.model.phase import Provenance
 
 _NOT_COMMITTED = "0" * 40
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """One commit of a file's history. Names and subjects are data: they may hold anything but a line break."""
 
     commit: str

@@ -6,8 +6,10 @@ import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.model.phase import FileEdit, split_lines
 from phasewise.model.text import encode
@@ -19,8 +21,7 @@ LeftOut = Mapping[str, frozenset[str]]
 """What the user left out of a phase: the ids of hunks by path; none of them stands for the whole file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Hunk(Struct, frozen=True):
     """One run of changes of one file."""
 
     id: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.census import Census, Layer
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """One instruction and its entry in the image's history."""
 
     instruction: Instruction

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _REFERENCE = re.compile(
     r"(?P<name>[^\s:@]+(:\d+/[^\s:@]+)?)(:(?P<tag>[\w.-]+))?(@(?P<digest>sha256:[0-9a-f]+))?"
@@ -13,8 +14,7 @@ _SUITES = frozenset({"buster", "bullseye", "bookworm", "trixie", "forky", "focal
 _ALPINE = re.compile(r"alpine(\d+\.\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageName:
+class ImageName(Struct, frozen=True):
     """`python:3.11.10-slim-bookworm` in its parts."""
 
     written: str

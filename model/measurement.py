@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from statistics import median
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from phasewise.model.census import Layer
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time that compares with every other one: its offset from UTC is known."""
 
 
 class Scenario(StrEnum):
@@ -34,8 +39,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One vertex of the build as BuildKit reports it."""
 
     name: str
@@ -43,8 +47,7 @@ class Step:
     cached: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """Repeated timings of one thing, in seconds."""
 
     seconds: tuple[float, ...]
@@ -64,8 +67,7 @@ class Samples:
         return max(self.seconds) - min(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Struct, frozen=True):
     """What building one commit cost and produced, as the engine reported it."""
 
     commit: str
@@ -74,7 +76,7 @@ class Measurement:
     """The stage's name, or its index as text."""
     scenario: Scenario
     outcome: Outcome
-    taken_at: datetime
+    taken_at: Moment
     engine: str
     """Engine and builder with versions: `docker 26.1.5, buildx 0.13.1, local`."""
     samples: Samples | None = None
@@ -89,8 +91,7 @@ class Measurement:
     """Why a figure is missing, or what the failing step printed last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Struct, frozen=True):
     """One measurement against another, of the same scenario for the times."""
 
     image_bytes: int | None
@@ -137,8 +138,7 @@ class Verdict(StrEnum):
     """It could not be run here; `detail` says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """One check on one image."""
 
     id: str
@@ -154,13 +154,12 @@ class CheckResult:
     """The timings of what was repeated to know its spread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """The checks of one commit's image."""
 
     commit: str
     image_id: str
-    taken_at: datetime
+    taken_at: Moment
     results: tuple[CheckResult, ...]
 
     def broken_since(self, baseline: Verification) -> tuple[CheckResult, ...]:

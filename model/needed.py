@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.census import Census
 from phasewise.model.debian.apt import apt_commands, installed_and_gone
@@ -14,8 +15,7 @@ from phasewise.model.shell import Script
 from phasewise.model.stages.measured_packages import BROUGHT_ALONG
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True):
     """A package that no phase removes, with its bytes in the baseline's image."""
 
     name: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class Risk(StrEnum):
@@ -29,8 +31,7 @@ class Risk(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """The commit that brought a line in."""
 
     commit: str
@@ -41,8 +42,7 @@ class Provenance:
     """Whether the default branch contains the commit; None when there is no default branch to ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One line of the repository that a phase or a refusal rests on."""
 
     path: str
@@ -52,8 +52,7 @@ class Evidence:
     provenance: Provenance | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileEdit:
+class FileEdit(Struct, frozen=True):
     """One file before and after a phase; None means that the file does not exist on that side."""
 
     path: str
@@ -89,8 +88,7 @@ def split_lines(text: str) -> list[str]:
     return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Struct, frozen=True):
     """What a phase is expected to change; every figure comes from the baseline's census or measurement.
 
     A negative figure is a saving. None: nothing is known yet, and nothing is shown.
@@ -114,8 +112,7 @@ def part(kind: str, name: str) -> str:
     return f"{kind} {name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One thing that the user may pick in a choice."""
 
     id: str
@@ -124,8 +121,7 @@ class Option:
     """Measured bytes that go with the option, where that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A question that a phase leaves to the user, with a sensible answer picked already."""
 
     id: str
@@ -143,8 +139,7 @@ class Choice:
             raise ValueError(f"{self.id}: exactly one option must be picked")
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """One proposed change to a target: what, why, at what risk, and with which expected effect.
 
     Raises:
@@ -196,8 +191,7 @@ class Phase:
         return replace(self, edits=tuple(edit for edit in self.edits if edit.path in paths))
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """A rule's word on why it proposes nothing here."""
 
     id: str
@@ -207,8 +201,7 @@ class Declined:
     """What the rule is about is there, and no longer as it should be: worth telling where it is applied too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The ordered phases for a target, each computed on the text that the earlier ones leave."""
 
     phases: tuple[Phase, ...]

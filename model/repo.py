@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.phase import Evidence, FileEdit, Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One Dockerfile plus the stage that is built from it."""
 
     dockerfile: str
@@ -44,8 +45,7 @@ class Purpose(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildReference:
+class BuildReference(Struct, frozen=True):
     """One place that builds a Dockerfile: a workflow step or a compose service."""
 
     path: str
@@ -67,8 +67,7 @@ class BuildReference:
     """The build arguments whose values are known."""
 
 
-@dataclass(frozen=True)
-class RepoView:
+class RepoView(Struct, frozen=True, dict=True):
     """Everything that a rule may look at: one commit of a repository, seen from one target.
 
     `files` holds every tracked text file by path and may read lazily; `paths` lists all tracked paths.

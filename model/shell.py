@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Word
 from phasewise.model.syntax.joined import Joined
@@ -21,8 +22,7 @@ _STDIN_OPTIONS = re.compile(r"([-+][abefhlmnpsuvx]*(o \w+)? ?)*")
 _SHEBANG = re.compile(r"#![ \t]*(\S+)(?:[ \t]+(\S+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A simple command, `FOO=1 pip install x 2>/dev/null`. Spans are offsets into the Dockerfile's text."""
 
     span: Span
@@ -48,18 +48,17 @@ class Command:
         return tuple(word.value for word in self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """What one RUN executes."""
 
     instruction: Instruction
     commands: tuple[Command, ...]
     """All simple commands in the order of the text, nested ones too."""
-    text: str = field(default="", repr=False)
+    text: str = ""
     """The Dockerfile's text."""
-    source: Joined = field(default_factory=Joined, repr=False)
+    source: Joined = field(default_factory=Joined)
     """What the shell reads, with its places in `text`."""
-    tree: Sequence | None = field(default=None, repr=False)
+    tree: Sequence | None = None
     """Its structure; None for an exec form."""
 
     @classmethod

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.edits import drop_word
@@ -64,8 +65,7 @@ _OUTPUT_DISCARDED = re.compile(r"1?>>?[ \t]*/dev/null")
 _NEVER_FAILS = frozenset({"echo", "printf", "true", ":", "set", "export"})
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """One `|| true` that hides the failure of a step that matters."""
 
     script: Script
@@ -120,8 +120,7 @@ def matter(step: Simple) -> Matter | None:
     return _ALWAYS.get(name)
 
 
-@dataclass(frozen=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Walks one script."""
 
     dockerfile: Dockerfile

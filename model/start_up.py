@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.measurement import CheckResult, Samples, Verdict, Verification
 
 _APPLICATION = "app"
 
 
-@dataclass(frozen=True, slots=True)
-class StartUp:
+class StartUp(Struct, frozen=True):
     """Imports of the same thing in two images."""
 
     what: str

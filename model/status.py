@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from phasewise.model.census import Census
 from phasewise.model.measurement import CheckResult, Delta, Measurement, Verification
@@ -33,8 +34,7 @@ class State(StrEnum):
     ROLLED_BACK = "rolled back"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One phase in the list: proposed, applied or rolled back."""
 
     id: str
@@ -77,8 +77,7 @@ class Row:
         return meant_to and self.delta is not None and self.delta.is_no_op and self.variant is None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """Everything that a front end shows of one target."""
 
     repository: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A half-open range `[start, end)` of character offsets into one file's text.
 
     Text is decoded as UTF-8 with `surrogateescape` and newlines kept, so that encoding it again gives
@@ -33,8 +33,7 @@ class Span:
         return self.start <= other.start and other.end <= self.end
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(Struct, frozen=True, order=True):
     """Replace what `span` covers with `replacement`; an empty span inserts."""
 
     span: Span

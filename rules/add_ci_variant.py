@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci import variant_report as report

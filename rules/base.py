@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from phasewise.model.census import Census
 from phasewise.model.phase import Declined, Phase, Risk
@@ -15,8 +16,7 @@ Picks = Mapping[str, frozenset[str]]
 """What the user picked: option ids by choice id; empty where they left the default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """A small repository on which a rule fires or stays silent; tests and documentation use it.
 
     `before` and `after` are Dockerfile texts. `files` are the other files around it. `after` of None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.image_tags import ImageName
@@ -135,8 +136,7 @@ class PinBase(Rule):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
+class _Base(Struct, frozen=True):
     """One FROM that names an image."""
 
     instruction: Instruction

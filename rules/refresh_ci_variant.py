@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.model.ci.check_requirements_ci import fingerprint
 from phasewise.model.ci.light_requirements import signed

@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from phasewise.migration.confinement import STRICT, Confinement
 from phasewise.migration.containers import NOT_FOUND, HealthResult, RunResult
@@ -19,8 +20,7 @@ from phasewise.model.census import Layer
 from phasewise.model.measurement import Outcome
 
 
-@dataclass
-class Expected:
+class Expected(Struct):
     """One call to come: which method, with which arguments (those named), and what it gives."""
 
     method: str

@@ -6,9 +6,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from textual.message import Message
 
 from phasewise.migration.errors import Cancelled, PhasewiseError
@@ -30,8 +30,7 @@ BASELINE = "building the baseline"
 """The title of the job that other jobs can wait for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A job that begins when the one before it is done."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from phasewise.migration import events
 
@@ -20,8 +21,7 @@ class StepState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(slots=True)
-class StepProgress:
+class StepProgress(Struct):
     """One build step."""
 
     name: str
@@ -31,8 +31,7 @@ class StepProgress:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the job's log."""
 
     kind: str
@@ -42,8 +41,7 @@ class Entry:
     """The step that the line stands for; it goes on changing."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """A job from its start to its end; `take` adds one event."""
 
     title: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.phase import Phase
 from phasewise.model.status import Row, State, Status
@@ -30,8 +30,7 @@ _NEED_STATUS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What the answer depends on."""
 
     status: Status | None

@@ -19,15 +19,15 @@ The format, in the spirit of Go's txtar::
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 _FILE_MARK = re.compile(r"^-- (?P<path>\S+)(?P<removed> \(removed\))? --\n", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """One commit to be written; `files` maps a path to its whole content, or to None where it is removed."""
 
     author: str

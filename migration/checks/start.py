@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from phasewise.migration.checks.command_line import health_command, start_command
 from phasewise.migration.checks.python import explain_import, explain_program

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from phasewise.migration.checks.command_line import health_command
 from phasewise.migration.images import ImageInfo
 from phasewise.model.measurement import CheckResult, Verdict, Verification
 
 
-@dataclass(frozen=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """The baseline's results, or none: then this image is the baseline."""
 
     verification: Verification | None = None
@@ -51,8 +51,7 @@ class Baseline:
         return frozenset(result.detail.splitlines()) if result else frozenset()
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One image, with what was found inside it."""
 
     info: ImageInfo

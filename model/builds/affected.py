@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from phasewise.model.builds.compose import is_compose
 from phasewise.model.builds.dockerfile_names import is_named_so

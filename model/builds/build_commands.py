@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import tree_sitter_bash
+from msgspec import Struct
 from tree_sitter import Language, Node, Parser
 
 from phasewise.model.text import Span
@@ -24,16 +24,14 @@ _GLOBAL_WITH_VALUE = ("-H", "--host", "-c", "--context", "--config", "-l", "--lo
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.S)
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One word of a command: its text without quotes, and the span with them."""
 
     value: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class BuildCommand:
+class BuildCommand(Struct, frozen=True):
     """One `docker build`, `docker buildx build` or `podman build`; spans are offsets into the script."""
 
     build: Argument

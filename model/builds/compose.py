@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from phasewise.model.builds.compose_health import health_check
@@ -23,8 +24,7 @@ _BASE = re.compile(r"(?:docker-)?compose\.ya?ml")
 _VARIABLE = re.compile(r"\$\$|\$(?:(\w+)|\{(\w+)(?::?-([^{}$]*))?[^{}]*\})")
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A service with a build."""
 
     name: str

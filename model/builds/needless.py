@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from phasewise.model.builds.context_reads import Reads
 from phasewise.model.builds.dockerignore import ignore_file, is_ignored, taken_back
@@ -16,8 +17,7 @@ from phasewise.model.phase import Evidence
 from phasewise.model.repo import RepoView, normalise
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A pattern that can be written, with the files that it must let in all the same."""
 
     pattern: Pattern
@@ -31,16 +31,14 @@ class Line:
         return (self.pattern.text, *(f"!{name}" for name in self.exceptions))
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Something that stays in the context, and the line that wants it."""
 
     name: str
     evidence: Evidence
 
 
-@dataclass
-class Context:
+class Context(Struct, dict=True):
     """The build context of a view's target.
 
     Raises:

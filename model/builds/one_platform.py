@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.model.dockerfile import DockerfileError, Instruction
 from phasewise.model.python.installs import installs, origin_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from tree_sitter import Node
 
 from phasewise.model.builds.build_commands import (
@@ -27,8 +27,7 @@ Expand = Callable[[str], str | None]
 """A text with the expressions of its surroundings filled in; None when one is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCommand:
+class ScriptCommand(Struct, frozen=True):
     """One command of a script, with what is known where it runs."""
 
     words: tuple[Argument, ...]
@@ -60,8 +59,7 @@ class ScriptCommand:
         return None if "$" in value else value
 
 
-@dataclass(frozen=True, slots=True)
-class ImageBuild:
+class ImageBuild(Struct, frozen=True):
     """A build with everything that is known of it filled in."""
 
     dockerfile: str
@@ -95,8 +93,7 @@ class ImageBuild:
         )
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """Where a script has come to: the folder, and the variables that it has set."""
 
     folder: str | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.builds.context import guess
 from phasewise.model.builds.dockerfile_names import is_named_so, may_be_one, reads_like_one
@@ -19,8 +20,7 @@ class NotKnown(Exception):
     """What a Dockerfile takes from the context cannot be told; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """One thing of the build context that an instruction names."""
 
     path: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
 from ruamel.yaml.nodes import Node
 
 from phasewise.model.builds import purpose
@@ -51,8 +51,7 @@ def references(
         yield from _Job(workflow, id, node).references()
 
 
-@dataclass(frozen=True)
-class _Workflow:
+class _Workflow(Struct, frozen=True, dict=True):
     path: str
     source: str
     root: Node
@@ -68,8 +67,7 @@ class _Workflow:
         return text(get(self.root, "name")) or "", file
 
 
-@dataclass(frozen=True)
-class _Script:
+class _Script(Struct, frozen=True):
     """A step's `run:`, with the way back to the file's lines."""
 
     text: str
@@ -90,8 +88,7 @@ class _Script:
         return source.count("\n", 0, self.offsets.offsets[offset]) + 1
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(Struct, frozen=True, dict=True):
     workflow: _Workflow
     id: str
     node: Node

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
@@ -25,8 +25,7 @@ class MayCompile(Exception):
     """Something may be compiled, or it is not known; the message is a clause that says what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packages:
+class Packages(Struct, frozen=True):
     """What the image of a light Dockerfile holds."""
 
     census: Census

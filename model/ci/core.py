@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from phasewise.model.ci.check_requirements_ci import logical_lines, of_project, package
 from phasewise.model.ci.heavy import Packages, is_framework
@@ -31,8 +32,7 @@ class NoCore(ValueError):
     """There can be no core target here; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(Struct, frozen=True):
     """One place where a command asks for extras of a project."""
 
     instruction: Instruction
@@ -45,8 +45,7 @@ class Extras:
     """`--all-extras`: then `words` is that option."""
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What the target's image asks for, and how."""
 
     view: RepoView
@@ -104,8 +103,7 @@ class Ask:
         return Requirements(self.names, always, anywhere(modules, python, read), packages)
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(Struct, frozen=True):
     """The edits that make the core of a target, and what it lacks."""
 
     edits: tuple[Edit, ...]

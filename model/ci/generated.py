@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.model.ci.light_dockerfile import derive, headed
 from phasewise.model.ci.needless_tools import Trimmed, without_tools
@@ -11,8 +13,7 @@ from phasewise.model.phase import FileEdit
 from phasewise.model.repo import RepoView
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(Struct, frozen=True):
     """A Dockerfile for CI, and what it leaves out."""
 
     text: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.census import Census
 
@@ -119,8 +120,7 @@ def is_framework(name: str) -> bool:
     return name in FRAMEWORKS or name.startswith("nvidia-")
 
 
-@dataclass(frozen=True)
-class Packages:
+class Packages(Struct, frozen=True):
     """The packages of an image: what each needs, how large it is, what it is imported as."""
 
     needs: Mapping[str, tuple[str, ...]]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from phasewise.model.ci.heavy import FRAMEWORKS, NUMERIC, Packages, is_framework
 from phasewise.model.python.imports import Use
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One heavy requirement."""
 
     name: str
@@ -39,8 +39,7 @@ class Candidate:
         return f"{title}: not imported by name"
 
 
-@dataclass(frozen=True)
-class Requirements:
+class Requirements(Struct, frozen=True, dict=True):
     """What production asks for, what of it is imported how, and what the baseline's image holds."""
 
     names: tuple[str, ...]

@@ -6,8 +6,9 @@ import posixpath
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from phasewise.model.ci.check_requirements_ci import package
 from phasewise.model.dockerfile import Dockerfile, Instruction
@@ -28,8 +29,7 @@ class NotDerivable(ValueError):
     """No CI Dockerfile can be made from this one; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Struct, frozen=True):
     """The Dockerfile for CI, without its header."""
 
     text: str

@@ -8,7 +8,8 @@ import posixpath
 import re
 import textwrap
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.ci import check_requirements_ci
 from phasewise.model.ci.check_requirements_ci import Read, fingerprint, generate, settings
@@ -19,8 +20,7 @@ _SIGNATURE = "dockerfile as made"
 _FOLDERS = ("ci", "scripts", "tools")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the check of one CI requirements file goes by."""
 
     production: str

@@ -7,8 +7,9 @@ import posixpath
 import re
 import sys
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from phasewise.model.ci.built_packages import MayCompile, Packages
 from phasewise.model.debian.apt import apt_commands, installed_and_gone, rewritten
@@ -46,8 +47,7 @@ _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/var")
 """Where Debian's packages have their files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trimmed:
+class Trimmed(Struct, frozen=True):
     """A light Dockerfile without the tools that it does not need."""
 
     text: str
@@ -58,8 +58,7 @@ class Trimmed:
     """A clause: why the tools that `stay` do."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Install:
+class _Install(Struct, frozen=True):
     """Build tools that one RUN installs."""
 
     instruction: Instruction

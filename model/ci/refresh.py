@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci.check_requirements_ci import complaints, fingerprint, generate, settings
@@ -20,8 +21,7 @@ from phasewise.model.python.requirements import RequirementsError
 from phasewise.model.repo import RepoView
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(Struct, frozen=True):
     """A CI variant that was generated, as it is recorded in its lists."""
 
     view: RepoView
@@ -92,8 +92,7 @@ class Made:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(Struct, frozen=True):
     """What brings a variant up to production."""
 
     edits: tuple[FileEdit, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.ci import variant as ci_variant
 from phasewise.model.ci.heavy import Packages
@@ -16,8 +16,7 @@ from phasewise.model.repo import Purpose, RepoView
 CHOICE = "leave_out"
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """One target with its requirements, its imports and who builds it."""
 
     view: RepoView

@@ -5,7 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.model.builds.build_redirect import redirected, with_step
 from phasewise.model.builds.dockerignore import is_ignored, with_exception
@@ -32,8 +34,7 @@ class Drifted(NoVariant):
     """There is one, and it is no longer what production is without its heavy packages."""
 
 
-@dataclass(frozen=True)
-class Production:
+class Production(Struct, frozen=True):
     """What the image of the target installs."""
 
     lists: Mapping[str, tuple[Listed, ...]]
@@ -141,8 +142,7 @@ def ignore_edits(view: RepoView, variant: str, paths: Collection[str]) -> Iterat
         yield FileEdit(new, before, text)
 
 
-@dataclass
-class Redirections:
+class Redirections(Struct):
     """The workflows and compose files, changed where that was possible."""
 
     texts: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.ci.needless_tools import Trimmed
 from phasewise.model.ci.situation import Situation
@@ -16,8 +17,7 @@ from phasewise.model.units import size
 from phasewise.model.wording import listed
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What a variant consists of."""
 
     variant: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from phasewise.model.shell import Script
 from phasewise.model.syntax.shell_nodes import Chain, Pipeline, Simple, Tree
@@ -25,8 +27,7 @@ _CACHES = {
 _RM = ("rm", "rmdir", "unlink")
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaning:
+class Cleaning(Struct, frozen=True):
     """One list item that deletes: a command, or `find ... | xargs rm`."""
 
     span: Span

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.cleaning.commands import (
     Cleaning,
@@ -11,8 +11,7 @@ from phasewise.model.dockerfile import Instruction
 from phasewise.model.text import Edit
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One RUN that cleans, and what becomes of it."""
 
     instruction: Instruction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.cleaning.commands import (
     Cleaning,
@@ -21,8 +21,7 @@ from phasewise.model.shell import Script
 from phasewise.model.text import Edit, Span
 
 
-@dataclass(frozen=True, slots=True)
-class _Home:
+class _Home(Struct, frozen=True):
     """Where the files are that a RUN would clean."""
 
     path: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.debian.packages import base_name
 from phasewise.model.dockerfile import Dockerfile, Instruction, Word
@@ -17,8 +18,7 @@ _LEFTOVERS = ("/var/lib/apt", "/var/cache/apt", "/var/cache/debconf", "/tmp", "/
 _COMMENT_LINE = re.compile(r"\n[ \t]*#")
 
 
-@dataclass(frozen=True, slots=True)
-class AptCommand:
+class AptCommand(Struct, frozen=True):
     """`apt-get install gcc curl`, or purge, with the words that name packages."""
 
     instruction: Instruction

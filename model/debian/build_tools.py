@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.debian.apt import AptCommand, apt_commands, installed_and_gone
 from phasewise.model.debian.packages import (
@@ -50,8 +51,7 @@ _REQUIREMENTS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sorting:
+class Sorting(Struct, frozen=True):
     """Where each package goes that the lineage of the final image installs."""
 
     moved: tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.model.debian.apt import AptCommand
 from phasewise.model.debian.build_tools import Sorting, lasting_installs, sort_packages

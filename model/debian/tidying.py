@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.debian.apt import AptCommand
 from phasewise.model.dockerfile import Dockerfile, Instruction
@@ -23,8 +24,7 @@ _KNOWN_INSTALLERS = re.compile(
 """Scripts from the network that use no lists of apt, or fetch them themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tidied:
+class Tidied(Struct, frozen=True):
     """What a step changes, what it says of that, and what it leaves alone."""
 
     edits: tuple[Edit, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
+
+from msgspec import Struct, field
 
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.downloads.apt import APT_CACHES, fetches_and_installs, without_docker_clean
@@ -22,8 +23,7 @@ _ASKS_THE_OPPOSITE = {"pip": "DL3042", "apt": "DL3009"}
 """What hadolint says of a cache that is not emptied, by tool."""
 
 
-@dataclass(slots=True)
-class Mounting:
+class Mounting(Struct):
     """What changes in one RUN."""
 
     instruction: Instruction

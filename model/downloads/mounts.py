@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Flag, Instruction
 from phasewise.model.repo import RepoView
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One `--mount=...` of a RUN."""
 
     flag: Flag

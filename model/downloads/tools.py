@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.downloads.mounts import mounts
@@ -13,8 +14,7 @@ from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """Where a tool keeps its downloads."""
 
     variable: str
@@ -58,8 +58,7 @@ TOOLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """Where a tool keeps its downloads."""
 
     targets: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.pruning.own_python import expanded, has_own_pip, has_own_python, runs
@@ -28,8 +29,7 @@ class NotPrunable(Exception):
     """There is nothing to prune, or not for certain; the message is a clause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prunable:
+class Prunable(Struct, frozen=True):
     """An environment that is filled in one stage and copied into another."""
 
     copy: EnvironmentCopy

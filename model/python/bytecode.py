@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, drop_pair, drop_word
@@ -20,8 +21,7 @@ _OPTIONS_WITH_VALUE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Compilation:
+class Compilation(Struct, frozen=True):
     """One place that compiles."""
 
     instruction: Instruction

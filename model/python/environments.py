@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from posixpath import dirname, join
 from typing import cast
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import within
@@ -19,8 +20,7 @@ _IN_PROJECT = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV
 """The variable that puts a tool's environment into the project's folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
+class Install(Struct, frozen=True):
     """One command that installs Python packages."""
 
     instruction: Instruction
@@ -31,8 +31,7 @@ class Install:
     """It installs the application itself, without dependencies."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentCopy:
+class EnvironmentCopy(Struct, frozen=True):
     """A COPY --from that carries installed packages from one stage into another."""
 
     instruction: Instruction

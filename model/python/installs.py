@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction, Word
 from phasewise.model.repo import RepoView
@@ -25,8 +26,7 @@ _WITH_VALUE = re.compile(
 """The options of pip install and uv pip install whose value is the next word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a file of the image comes from."""
 
     path: str
@@ -37,8 +37,7 @@ class Origin:
     """The image knows it under the name that the COPY or the mount gives, so that only the source counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One thing that an install command reads requirements from."""
 
     word: Word
@@ -60,8 +59,7 @@ class Source:
         return f"{self.path}[{self.extras}]" if self.extras else self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
+class Install(Struct, frozen=True):
     """One install command."""
 
     instruction: Instruction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.downloads.mounts import mounts
@@ -21,8 +21,7 @@ _SETUPTOOLS_LEFT = (3, 12)
 _HIDDEN = "what the step hides is to be seen first: silent_failure"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One step that takes another installer."""
 
     step: OwnInstall

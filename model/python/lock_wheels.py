@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from msgspec import Struct
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -16,8 +16,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 _LOCAL = frozenset({"editable", "virtual", "directory"})
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """A machine and its Python, for wheels and markers."""
 
     machine: str
@@ -65,8 +64,7 @@ class Platform:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Unbuilt:
+class Unbuilt(Struct, frozen=True):
     """A locked package that has a wheel for one platform and none for the other."""
 
     name: str

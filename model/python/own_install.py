@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -32,8 +32,7 @@ _ANSWERED_BY_UV = frozenset({"dev-dependencies", "default-groups"})
 """Settings of `[tool.uv]` that do not touch how a project is built."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnInstall:
+class OwnInstall(Struct, frozen=True):
     """A RUN that is `pip install --no-deps .`, or several of them joined by `||`."""
 
     instruction: Instruction
@@ -86,8 +85,7 @@ def own_install(dockerfile: Dockerfile, instruction: Instruction) -> OwnInstall 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """What a pyproject.toml says about how its project is built."""
 
     name: str

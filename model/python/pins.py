@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Word
 from phasewise.model.phase import Choice, Option
@@ -34,8 +35,7 @@ _WRITE_IT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One installer and what takes its place."""
 
     tool: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.shell import Command, Script
@@ -19,8 +20,7 @@ _TOOLS = {
 _INTERPRETERS = re.compile(r"(?:ba|da|a)?sh|python[\d.]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Piped:
+class Piped(Struct, frozen=True):
     """One installer that is fetched and run."""
 
     tool: str
@@ -40,7 +40,7 @@ class Piped:
     """What is set for it alone."""
     added: Instruction | None = None
     """The ADD that fetches it."""
-    removals: tuple[Command, ...] = field(default=(), repr=False)
+    removals: tuple[Command, ...] = ()
     """What removes the file that the ADD brought."""
 
     @property

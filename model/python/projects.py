@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from phasewise.model.ci.check_requirements_ci import package
 from phasewise.model.python.installs import origin_of
@@ -16,8 +17,7 @@ from phasewise.model.shell import Script
 _LOCKS = {"uv": "uv.lock", "poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A project that the target's image gets from its own tool."""
 
     tool: str

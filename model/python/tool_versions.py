@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from phasewise.model.builds.dockerfile_names import is_named_so, may_be_one
@@ -45,8 +45,7 @@ _PROJECT_FILES = {
 _MANAGERS = (".tool-versions", "mise.toml", ".mise.toml")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """One version, and the line that says so."""
 
     version: str

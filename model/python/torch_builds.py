@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
 from phasewise.model.census import Census
@@ -42,8 +42,7 @@ class TorchUnclear(ValueError):
     """Which build of PyTorch is installed, or how, cannot be told; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bringing:
+class Bringing(Struct, frozen=True):
     """An install command that brings one of PyTorch's packages in, by name or through another package."""
 
     install: Install

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.python.environments import SYSTEM, installs
@@ -20,8 +21,7 @@ _SYSTEM_COMMAND = re.compile(r"/usr/local/bin/([\w.-]+)")
 _OTHER_PATH = re.compile(r"""\b(cron|crond|sudo|sshd)\b|\b(su|runuser)["',\s]+-(l\b|-login\b|["',\s])""")
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """Where the builder installs and what the runtime copies."""
 
     path: str

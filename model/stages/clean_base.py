@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.debian.apt import apt_commands, rewritten
 from phasewise.model.debian.build_tools import Sorting
@@ -23,8 +24,7 @@ INSTALLERS = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "virtualenv", 
 _INSTALL = re.compile(r"(?:\b[A-Z_]+=\S+\s+)*\bapt(-get)?\b[^\n]*?\binstall\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Divided:
+class Divided(Struct, frozen=True):
     """One RUN as two: for the final image, and for the stages that build."""
 
     instruction: Instruction
@@ -109,8 +109,7 @@ def _unused(
     return () if called & INSTALLERS else tuple(runs)
 
 
-@dataclass(frozen=True, slots=True)
-class Relocatable:
+class Relocatable(Struct, frozen=True):
     """A RUN of the final image that works on copied packages with a tool that leaves."""
 
     instruction: Instruction

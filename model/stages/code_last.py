@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.builds.dockerignore import ignore_file, is_ignored
 from phasewise.model.debian.apt import is_upkeep
@@ -38,8 +39,7 @@ _HARMLESS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLast:
+class CodeLast(Struct, frozen=True):
     """What changes in one stage."""
 
     copies: tuple[Instruction, ...]

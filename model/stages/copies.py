@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.stages.recursion import destination
 
 
-@dataclass(frozen=True, slots=True)
-class StageCopy:
+class StageCopy(Struct, frozen=True):
     """`COPY --from=source PATH PATH`."""
 
     instruction: Instruction

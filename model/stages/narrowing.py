@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.paths import within
@@ -23,8 +24,7 @@ _COMMANDS = {"uv": ("uv", "uvx"), "pip": ("pip", "pip3")}
 """The commands of tools, where they are not just the tool's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowed:
+class Narrowed(Struct, frozen=True):
     """A COPY of a directory of which less is needed."""
 
     copy: StageCopy
@@ -39,8 +39,7 @@ class Narrowed:
         return within(self.copy.path, SYSTEM)
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Packages that are copied without commands that something calls."""
 
     copies: tuple[Instruction, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from phasewise.model.debian.apt import edited, is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
@@ -17,8 +18,7 @@ from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_directo
 from phasewise.model.text import Edit, Span, apply_edits
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(Struct, frozen=True):
     """The recursive commands of a stage that COPY flags can replace, and the text with that done."""
 
     replaced: tuple[Recursive, ...]

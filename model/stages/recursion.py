@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import join, normpath
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import within
@@ -20,8 +21,7 @@ _ARCHIVE = re.compile(r"\.(tar|tgz|tbz2?|txz)$|\.tar\.\w+$|^(https?|git)://|^git
 _PLAIN = re.compile(r"[\w@./{}$:+-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Recursive:
+class Recursive(Struct, frozen=True):
     """`chown -R app:app /app`: one command over directories."""
 
     instruction: Instruction

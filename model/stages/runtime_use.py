@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.downloads.mounts import is_lent
@@ -82,8 +83,7 @@ _NOT_SHIPPED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One place that calls a command at run time."""
 
     command: str

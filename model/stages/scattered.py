@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from posixpath import basename
+
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import overlap, within
@@ -24,8 +25,7 @@ class Elsewhere(Exception):
     """The packages cannot be given one environment; the message is a clause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scattered:
+class Scattered(Struct, frozen=True):
     """What one stage installs outside of a virtual environment, and where its copies go."""
 
     source: Stage
@@ -41,8 +41,7 @@ class Scattered:
         return next((each for each in self.receivers if each.stage in stages), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(Struct, frozen=True):
     """One stage that copies the packages."""
 
     stage: Stage

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.model.debian.apt import apt_commands, is_upkeep, rewritten
 from phasewise.model.debian.build_tools import Sorting
@@ -41,8 +43,7 @@ _BUILD_ARGUMENT = re.compile(r"^(PIP_|UV_|POETRY_|CFLAGS|CXXFLAGS|LDFLAGS|MAKEFL
 _RUNTIME_KEYWORDS = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """Whole lines of text, and how they stood before."""
 
     text: str
@@ -55,8 +56,7 @@ class _Piece:
     """It reads or writes the application's files, and so depends on WORKDIR."""
 
 
-@dataclass
-class _Sides:
+class _Sides(Struct):
     """The text of the three stages."""
 
     base: list[_Piece] = field(default_factory=list)

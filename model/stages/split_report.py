@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.leaving import leaving
@@ -19,8 +19,7 @@ from phasewise.model.stages.ownership import Handover, hand_over
 from phasewise.model.wording import listed
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """The new text, and what it rests on."""
 
     text: str

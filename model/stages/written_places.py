@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from posixpath import join
 
+from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
@@ -27,8 +27,7 @@ _TOOLS = frozenset({"uv", "pip", "setuptools"})
 """Packages that only install others and require none; what wheel and poetry require, a service may use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What steps of a stage wrote under one directory."""
 
     places: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from phasewise.model.syntax.joined import Joined
 from phasewise.model.text import Span
@@ -19,8 +19,7 @@ class DockerfileError(ValueError):
         self.path, self.line, self.message = path, line, message
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """`--name=value` of an instruction; the value is empty for a bare `--name`."""
 
     name: str
@@ -28,16 +27,14 @@ class Flag:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One argument of an instruction (a COPY source, an EXPOSE port), quotes removed from `value`."""
 
     value: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """`<<EOF` ... `EOF` of a RUN, COPY or ADD."""
 
     delimiter: str
@@ -51,8 +48,7 @@ class Heredoc:
     """`<<-`: leading tabs of the body's lines are removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A comment line of its own; the span runs from `#` and excludes the newline."""
 
     text: str
@@ -61,8 +57,7 @@ class Comment:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One instruction with everything that belongs to it.
 
     `span` runs from the keyword to the end of the last continuation or heredoc line, without the final
@@ -87,7 +82,7 @@ class Instruction:
     """The comment lines directly above it, without a blank line between."""
     exec_form: tuple[str, ...] | None = None
     """The JSON array's strings, where arguments are given so."""
-    joined: Joined = field(default_factory=Joined, repr=False)
+    joined: Joined = field(default_factory=Joined)
     """`value`, with the place in the text of each of its characters."""
 
     def flag(self, name: str) -> str | None:
@@ -99,8 +94,7 @@ class Instruction:
         return tuple(flag.value for flag in self.flags if flag.name == name)
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One build stage."""
 
     index: int

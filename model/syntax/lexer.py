@@ -7,7 +7,8 @@ and what a variable becomes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -21,8 +22,7 @@ class LexError(ValueError):
     """A word with an unclosed quote or brace, or a substitution that Docker does not know."""
 
 
-@dataclass
-class Lexer:
+class Lexer(Struct):
     """Reads one line."""
 
     text: str

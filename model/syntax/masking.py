@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from phasewise.model.syntax.instruction import Comment, DockerfileError, Heredoc
 from phasewise.model.syntax.joined import Joined
@@ -23,8 +24,7 @@ GAP = re.compile(r"[\t\v\f\r ]+")
 HOLDS_HEREDOC = {"ADD", "COPY", "RUN"}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One physical line; lines end at `\\n` only, as they do for BuildKit."""
 
     number: int
@@ -34,8 +34,7 @@ class Line:
     """Behind the newline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """The physical lines of one instruction."""
 
     line: int
@@ -50,20 +49,19 @@ class Block:
     """One line for each physical line."""
 
 
-@dataclass
 class Scan:
     """A Dockerfile's lines, sorted into what they are."""
 
-    path: str
-    text: str
-    directives: Mapping[str, str] = field(default_factory=dict)
-    comments: list[Comment] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    masked: str = ""
+    directives: Mapping[str, str]
+    comments: list[Comment]
+    blocks: list[Block]
+    masked: str
     """The text for dockerfile-parse, line for line."""
 
-    def __post_init__(self) -> None:
-        self._lines = list(physical_lines(self.text))
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.text = path, text
+        self.comments, self.blocks = [], []
+        self._lines = list(physical_lines(text))
         at = self._read_directives()
         masked = ["\n"] * at
         while at < len(self._lines):
@@ -161,8 +159,7 @@ class Scan:
         return tuple(found), at
 
 
-@dataclass(frozen=True, slots=True)
-class Opener:
+class Opener(Struct, frozen=True):
     """`<<EOF` as it stands on a line."""
 
     delimiter: str

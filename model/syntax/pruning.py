@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from phasewise.model.syntax.joined import Joined
 from phasewise.model.syntax.shell_nodes import (
@@ -36,8 +37,7 @@ _SPACER = re.compile(r"[ \t]*[\\`]?[ \t]*\r?\n")
 _TRAILING_COMMENT = re.compile(r"[ \t]+#[^\n]*")
 
 
-@dataclass
-class Pruner:
+class Pruner(Struct):
     """One removal from one script."""
 
     text: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from phasewise.model.syntax.arguments import key_values
 from phasewise.model.syntax.instruction import Instruction
@@ -14,8 +16,7 @@ EFFECTIVE = frozenset({"ARG", "ENV", "SHELL", "USER", "WORKDIR"})
 """The instructions that change a scope."""
 
 
-@dataclass
-class Scope:
+class Scope(Struct):
     """The state that a stage has reached; feed it the instructions in order."""
 
     escape: str

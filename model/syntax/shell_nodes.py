@@ -6,12 +6,12 @@ All offsets are offsets of characters in the text that was parsed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Token:
+
+class Token(Struct, frozen=True):
     """One word of a command."""
 
     value: str
@@ -20,8 +20,7 @@ class Token:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(Struct, frozen=True):
     """A simple command."""
 
     start: int
@@ -37,8 +36,7 @@ class Simple:
     """What runs in its command and process substitutions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Negated:
+class Negated(Struct, frozen=True):
     """`! command`."""
 
     start: int
@@ -46,8 +44,7 @@ class Negated:
     item: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Items joined by `&&` and `||`."""
 
     start: int
@@ -56,8 +53,7 @@ class Chain:
     operators: tuple[Token, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """Items joined by `|`."""
 
     start: int
@@ -85,8 +81,7 @@ class Kind(Enum):
     FUNCTION = "function"
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """Items separated by `;`, `&` or newlines."""
 
     start: int
@@ -96,8 +91,7 @@ class Sequence:
     """For each item, where the `&` behind it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A sequence within a compound command."""
 
     role: Role
@@ -108,8 +102,7 @@ class Part:
     body: Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Compound:
+class Compound(Struct, frozen=True):
     """`{ }`, `( )`, if, loops, case, functions."""
 
     start: int

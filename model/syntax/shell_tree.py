@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import tree_sitter_bash
+from msgspec import Struct
 from tree_sitter import Language, Parser
 from tree_sitter import Node as Raw
 
@@ -74,8 +74,7 @@ def parse(script: str) -> Sequence:
     return _Reader(script).sequence(root.children, 0, len(script))
 
 
-@dataclass(frozen=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     script: str
 
     def sequence(self, nodes: list[Raw], start: int, end: int) -> Sequence:

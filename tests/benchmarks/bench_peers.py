@@ -6,12 +6,12 @@ machines differ. tests/benchmarks/RESULTS.md holds the figures of one run.
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from git_fixtures import own_git_settings
+from msgspec import Struct
 from story_runs import REPOSITORIES, commit_all, figures, prepared
 
 from phasewise.migration.errors import NoEngine
@@ -30,8 +30,7 @@ PEERS = {
 """Distribution to the command that rewrites a Dockerfile with everything the peer is willing to do."""
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """What is known of one state of a fixture."""
 
     title: str

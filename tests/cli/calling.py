@@ -3,16 +3,15 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from phasewise.cli.main import main
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(Struct, frozen=True):
     """How a command ended."""
 
     status: int

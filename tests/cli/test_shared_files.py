@@ -1,10 +1,9 @@
 """A phase that edits what several targets read says so, in its own plan and in theirs."""
 
-from dataclasses import replace
-
 import pytest
 from calling import Phasewise
 from git_sandbox import Sandbox
+from msgspec.structs import replace
 
 from phasewise.cli import output
 from phasewise.migration.session import Session

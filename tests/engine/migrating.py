@@ -1,8 +1,9 @@
 """Drives whole migrations for the tests: runs jobs to their end and remembers what they said."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from phasewise.migration.events import BuildFinished, Event, Finished, Narration
 from phasewise.migration.session import Session
@@ -20,8 +21,7 @@ def four_rules() -> tuple[Rule, ...]:
     return tuple(rule for rule in all_rules() if rule.id in FOUR)
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """What one job yielded."""
 
     events: tuple[Event, ...]

@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from phasewise.migration.census import take_census
 from phasewise.migration.events import BuildFinished

@@ -2,11 +2,11 @@
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from migrating import FOUR, Job, apply_all, four_rules, row, rows, texts
+from msgspec import Struct
 
 from phasewise.cli.demo.create import create
 from phasewise.migration import image_names
@@ -19,8 +19,7 @@ from phasewise.model.status import State, Status
 pytestmark = pytest.mark.engine
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """Where the migration stood once something was done."""
 
     session: Session

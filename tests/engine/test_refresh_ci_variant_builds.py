@@ -1,9 +1,9 @@
 """A CI variant that production has left behind really breaks, and works again after it was brought up."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from test_ci_variant import build, check, write
 
 from phasewise.migration.census import take_census

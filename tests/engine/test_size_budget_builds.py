@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from before_and_after import Trial
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from phasewise.migration.images import Engine

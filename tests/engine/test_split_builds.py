@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from phasewise.cli.demo.create import create as create_demo
 from phasewise.migration.events import BuildFinished, Verified
@@ -36,8 +36,7 @@ if __name__ == "__main__":
 """
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Struct, frozen=True):
     tag: str
     bytes: int
 

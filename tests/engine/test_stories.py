@@ -4,12 +4,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from migrating import Job, next_row, row
+from msgspec import Struct
 from stories import bahr, bot_core, phentrieve, truthgraph
 from story_runs import figures
 
@@ -22,8 +22,7 @@ from phasewise.model.status import State, Status
 pytestmark = pytest.mark.engine
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """What must be proposed and what must not, with a word of the reason; and what must come of it."""
 
     module: ModuleType
@@ -89,8 +88,7 @@ STORIES = (
 )
 
 
-@dataclass(frozen=True)
-class Migrated:
+class Migrated(Struct, frozen=True):
     """One story after its migration."""
 
     story: Story

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from git_sandbox import Sandbox
 from migrating import Job
+from msgspec import Struct
 from stories import bahr
 
 from phasewise.cli.demo import create as demo
@@ -19,8 +19,7 @@ from phasewise.model.status import State
 pytestmark = pytest.mark.engine
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Phases in the order in which they are applied, and the one that is taken back."""
 
     order: tuple[str, ...]

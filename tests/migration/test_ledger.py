@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from git_sandbox import DOCKERFILE, Sandbox
+from msgspec.structs import replace
 
 from phasewise.migration import ledger
 from phasewise.model.census import Census

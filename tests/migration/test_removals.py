@@ -1,10 +1,10 @@
 """What a phase takes out on purpose is not missed; everything else is."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from git_sandbox import Sandbox
+from msgspec.structs import replace
 from test_session import Writing
 from test_verify_fake import ANSWERS, engine_with, printed, run
 

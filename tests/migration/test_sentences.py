@@ -1,9 +1,9 @@
 """The sentences that a job ends with."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from phasewise.migration import sentences
 from phasewise.migration.events import BuildFinished, Finished, Verified

@@ -3,7 +3,6 @@
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from dirt import commit_clean, make_dirty
 from fake_engine import FakeEngine, image_info, step
 from git_sandbox import DOCKERFILE, Sandbox, object_readers
+from msgspec.structs import replace
 from scripted import expect_checks, expect_prepare, expect_try
 
 from phasewise.migration import image_names, ledger

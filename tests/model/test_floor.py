@@ -1,8 +1,7 @@
 """The floor counts every byte once, names what stays, and says what a goal below it would take."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.dockerfile import Dockerfile

@@ -1,8 +1,7 @@
 """Which Debian packages leave with others: by their dependencies, and by names where those are not known."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.census import Census
 from phasewise.model.debian.leaving import leaving

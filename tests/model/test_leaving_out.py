@@ -1,6 +1,6 @@
 """What a CI image can do without: candidates, what is picked, what follows from a pick."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.ci.heavy import Packages

@@ -1,9 +1,9 @@
 """Measurements, their differences, and checks against the baseline's."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.census import Census
 from phasewise.model.measurement import (

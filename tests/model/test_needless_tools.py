@@ -1,10 +1,10 @@
 """Which build tools a light Dockerfile goes without: only what nothing in a stage of the build can need."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import dockerfile as buildkit
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.census import Built, Census, Distribution
 from phasewise.model.ci.needless_tools import Trimmed, without_tools

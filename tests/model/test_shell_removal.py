@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.shell import Script
 from phasewise.model.text import apply_edits
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """How a generated script is written."""
 
     name: str
@@ -82,8 +81,7 @@ def item(draw: st.DrawFn, name: Names, layout: Layout, depth: int = 2) -> str:
             return name() + draw(st.sampled_from(["", " -x", ' "$A b"', " > /dev/null"]))
 
 
-@dataclass(frozen=True)
-class Generated:
+class Generated(Struct, frozen=True):
     """A RUN whose commands are `c1`, `c2`, ...; a comment `# about N` may stand above its item N."""
 
     text: str

@@ -1,10 +1,10 @@
 """The price at start-up comes from two imports of the same thing, or it is not told."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.measurement import CheckResult, Samples, Verdict, Verification
 from phasewise.model.start_up import StartUp

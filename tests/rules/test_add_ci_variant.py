@@ -4,11 +4,11 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 
 from phasewise.cli.demo import create as demo
 from phasewise.migration import scan

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import combinations
 
 import dockerfile as buildkit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from stories import bahr, bot_core, phentrieve, truthgraph
 
 from phasewise.cli.demo.create import create as create_demo

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from asking import Asking, repository
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Phase

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from asking import Asking, view_of
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.repo import RepoView

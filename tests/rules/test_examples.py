@@ -1,9 +1,8 @@
 """Every rule's own examples: FIRES gives exactly the text it promises, SILENT gives none."""
 
-from dataclasses import replace
-
 import dockerfile as buildkit
 import pytest
+from msgspec.structs import replace
 
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase

@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from story_runs import REPOSITORIES
 
 from phasewise.migration.git import Repository
@@ -29,8 +29,7 @@ EXPLAINED: dict[str, set[str]] = {
 """The rules behind which a linter may say a code more often than before; the page of each names the code."""
 
 
-@dataclass(frozen=True)
-class Linted:
+class Linted(Struct, frozen=True):
     """How often the linters said each code, and of which phases that is the work."""
 
     phases: frozenset[str]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from asking import Asking
 from asking import view_of as view
+from msgspec.structs import replace
 from stories import truthgraph
 
 from phasewise.migration.git import Repository

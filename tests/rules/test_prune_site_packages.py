@@ -7,12 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import dockerfile as buildkit
 import pytest
 from asking import Asking, repository
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Phase

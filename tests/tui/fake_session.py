@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from phasewise.migration.errors import Cancelled, NoEngine, PhasewiseError
 from phasewise.migration.events import Cancel, Event

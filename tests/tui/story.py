@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution, Layer
 from phasewise.model.floor import Asking, Floor

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import story
 from driving import NARROW, WIDE, Driver, driving
 from fake_session import FakeSession, Gate
+from msgspec.structs import replace
 
 from phasewise.migration import events
 from phasewise.model.history import HistoryEntry

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import story
 from driving import NARROW, WIDE, Driver, driving
 from fake_session import FakeSession, Gate
+from msgspec.structs import replace
 
 from phasewise.migration import events
 from phasewise.migration.errors import Refused

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import story
 from driving import NARROW, WIDE, driving
 from fake_session import FakeSession, Gate
+from msgspec.structs import replace
 from textual.widgets import Input
 
 from phasewise.migration import events

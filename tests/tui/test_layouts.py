@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import story
 from driving import NARROW, WIDE, driving
 from fake_session import FakeSession
+from msgspec.structs import replace
 from textual.widgets import TabbedContent
 
 from phasewise.tui.widgets.phase_list import PhaseList

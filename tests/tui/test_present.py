@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import story
+from msgspec.structs import replace
 from textual.content import Content
 
 from phasewise.migration import events

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import story
 from driving import NARROW, WIDE, driving
 from fake_session import FakeSession
+from msgspec.structs import replace
 from textual.widgets import OptionList
 
 from phasewise.rules.discovery import all_rules

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 
+from msgspec import Struct
 from textual.content import Content, Span
 
 from phasewise.model.hunks import Opcode, hunks
@@ -23,16 +23,14 @@ _ADDED, _REMOVED = "on $success-muted", "on $error-muted"
 _ADDED_INSIDE, _REMOVED_INSIDE = "bold underline on $success 45%", "bold underline on $error 45%"
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """One line of one side."""
 
     number: int
     line: Content
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A line before and after; equal, changed, or only on one side."""
 
     before: Side | None
@@ -42,16 +40,14 @@ class Pair:
     """The id of the hunk that changes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticks:
+class Ticks(Struct, frozen=True):
     """What the user left out of a file, and where the cursor stands; both by the ids of hunks."""
 
     left_out: frozenset[str] = frozenset()
     current: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """A few hunks close to each other, with the lines around them."""
 
     pairs: tuple[Pair, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
+from msgspec import Struct
 from textual.content import Content
 
 from phasewise.model import units
@@ -18,8 +18,7 @@ APPLIED = frozenset({State.APPLIED, State.VERIFIED, State.FAILED})
 OPEN = frozenset({State.PROPOSED, State.ASKS, State.ROLLED_BACK})
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """How a state is shown: never by colour alone."""
 
     glyph: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -14,8 +13,7 @@ from textual.widgets import Button, Input, Static
 from phasewise.tui import text
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where commits go; `branch` is the name of a new branch, empty for the present one."""
 
     branch: str = ""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from textual import events, work
 from textual.content import Content
 from textual.widgets import Input, OptionList
