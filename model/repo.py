@@ -118,13 +118,17 @@ class RepoView(Struct, frozen=True, dict=True):
         """The places that build `dockerfile`."""
         return tuple(build for build in self.builds if build.dockerfile == dockerfile)
 
+    def line(self, path: str, line: int) -> str:
+        """A line of a file, 1-based, without its line end; empty beyond the last."""
+        lines = self.files[path].split("\n")
+        return lines[line - 1].rstrip("\r") if line <= len(lines) else ""
+
     def evidence(self, path: str, line: int) -> Evidence:
         """The line as evidence, with the commit that brought it in where history knows it.
 
         Lines that an earlier phase moved are traced by their text in the committed file.
         """
-        lines = self.files[path].split("\n")
-        text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
+        text = self.line(path, line)
         committed = (self.original or self.files).get(path)
         origin = _same_line(committed.split("\n"), text, line) if committed is not None else None
         return Evidence(path, line, text, self.introduced.get((path, origin)) if origin else None)

@@ -62,7 +62,7 @@ class NarrowCopyFrom(Rule):
             edits=(FileEdit(dockerfile.path, dockerfile.text, after),),
             evidence=(
                 *(view.evidence(dockerfile.path, line) for line in dict.fromkeys(lines)),
-                *(use.evidence for each in lost for use in each.uses),
+                *(view.evidence(use.path, use.line) for each in lost for use in each.uses),
             ),
             risk=self.risk,
             predicted=_predicted(view, narrowed),
@@ -216,7 +216,7 @@ def _why(narrowed: Sequence[Narrowed], lost: Sequence[Lost], reasons: Sequence[s
                 "and the copy writes every file a second time."
             )
     for missing in lost:
-        calls = [f"{use.evidence.path}:{use.evidence.line} calls {use.command}" for use in missing.uses]
+        calls = [f"{use.place} calls {use.command}" for use in missing.uses]
         parts.append(
             f"The packages are copied, and of their commands only some: {'; '.join(calls)}, which is not in the image. "
             f"All of {_BIN} is copied instead, so that none is forgotten with the next dependency."

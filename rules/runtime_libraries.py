@@ -151,7 +151,7 @@ def _inherits(dockerfile: Dockerfile, stage: int, losing: set[int | None]) -> bo
 
 def _why_not(sorting: Sorting) -> str:
     for package, use in sorting.used.items():
-        return f"{package} stays: {use.evidence.path}:{use.evidence.line} calls it, or may"
+        return f"{package} stays: {use.place} calls it, or may"
     if sorting.unsure:
         return f"which library {sorting.unsure[0]} stands for on this image is not known"
     return "the final image installs no tools beside the libraries that it needs"
@@ -166,10 +166,7 @@ def _why(sorting: Sorting, reason: str) -> str:
     ]
     if replaced:
         parts.append(f"What was built still loads libraries, which are named now: {'; '.join(replaced)}.")
-    kept = [
-        f"{name} ({use.evidence.path}:{use.evidence.line} calls it, or may)"
-        for name, use in sorting.used.items()
-    ]
+    kept = [f"{name} ({use.place} calls it, or may)" for name, use in sorting.used.items()]
     kept += [f"{name} (its library is not known)" for name in sorting.unsure]
     if kept:
         parts.append(f"These stay: {'; '.join(kept)}.")

@@ -410,8 +410,9 @@ def _nothing_to_do(view: RepoView, sorting: Sorting) -> str:
         return _apart_already(view, sorting)
     tools = [package for package in sorting.used if is_build_tool(package)]
     if tools:
-        use = sorting.used[tools[0]].evidence
-        return f"{tools[0]} stays, because {use.path}:{use.line} calls it: {use.text.strip()}"
+        use = sorting.used[tools[0]]
+        line = view.line(use.path, use.line).strip()
+        return f"{tools[0]} stays, because {use.place} calls it: {line}"
     if sorting.unsure:
         return f"which library {sorting.unsure[0]} stands for on {image} is not known"
     for ancestor in view.dockerfile.lineage(view.stage):
@@ -444,9 +445,7 @@ def _split(view: RepoView, sorting: Sorting) -> str:
     installing = None if environment_copies(dockerfile, stage) else installing_stage(dockerfile, stage)
     use = started_by(view)
     if use and installing and not copies_tools(installing):
-        raise CannotSplit(
-            f"{use.command} installs packages, and {use.evidence.path}:{use.evidence.line} calls it"
-        )
+        raise CannotSplit(f"{use.command} installs packages, and {use.place} calls it")
     if installing is None:
         text = clean_base(dockerfile, stage, sorting, started=use is not None)
         if text is None:

@@ -106,7 +106,7 @@ def sort_packages(
     requirements = _requirements(view)
     for name in tools:
         if name not in used and (line := _needed_by_package(name, requirements)):
-            used[name] = Use(name, view.evidence(line[0], line[1]))
+            used[name] = Use(name, line[0], line[1])
     loads = unversioned_loads(view) if headers else {}
     for name in headers:
         if use := next((use for stem, use in loads.items() if stem in name), None):

@@ -63,7 +63,7 @@ def lost_commands(
     return {
         name: use
         for name, use in uses.items()
-        if _calls(use.evidence.text, name) and not _comes_otherwise(view, stage, name)
+        if _calls(view.line(use.path, use.line), name) and not _comes_otherwise(view, stage, name)
     }
 
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 
 from phasewise.model.census import Census
 from phasewise.model.dockerfile import Instruction
-from phasewise.model.phase import Evidence
 from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.script_calls import called_file
@@ -71,7 +70,7 @@ def reservation(view: RepoView) -> str:
             line = dockerfile.line_of(found.command.span.start)
             return f"line {line} installs Python packages in the final image itself, and may compile or fetch them"
     if use := started_by(view):
-        return f"{use.evidence.path}:{use.evidence.line} starts the service with {use.command}, which may install"
+        return f"{use.place} starts the service with {use.command}, which may install"
     for ancestor in dockerfile.lineage(stage):
         for instruction in ancestor.instructions:
             if reason := _opaque(view, instruction):
@@ -132,19 +131,17 @@ def _cautious(view: RepoView, wanted: frozenset[str]) -> Iterator[Use]:
     for path in _files_in_play(view):
         for number, line in enumerate(view.files[path].split("\n"), 1):
             for command in mentioned(line.partition(" #")[0], wanted):
-                yield Use(command, view.evidence(path, number))
+                yield Use(command, path, number)
             if "git" in wanted and "git+" in line:
-                yield Use("git", view.evidence(path, number))
+                yield Use("git", path, number)
     for path in shipped_code(view):
         text = view.files.get(path, "")
         if any(caller in text for caller in CALLERS):
             for number, line in enumerate(text.split("\n"), 1):
                 for command in sorted((wanted - WORDS) & set(re.findall(r"[\w+-]+", line.partition("#")[0]))):
-                    yield Use(command, view.evidence(path, number))
-    if "git" in wanted and (name := _caller_of_git(view.census)):
-        yield Use(
-            "git", Evidence(view.dockerfile.path, view.stage.instructions[0].line, f"{name} is installed")
-        )
+                    yield Use(command, path, number)
+    if "git" in wanted and _has_caller_of_git(view.census):
+        yield Use("git", view.dockerfile.path, view.stage.instructions[0].line)
 
 
 def _files_in_play(view: RepoView) -> Iterator[str]:
@@ -166,6 +163,5 @@ def _files_in_play(view: RepoView) -> Iterator[str]:
             yield path
 
 
-def _caller_of_git(census: Census | None) -> str:
-    names = {distribution.name for distribution in census.distributions} if census else set()
-    return min(names & _GIT_CALLERS, default="")
+def _has_caller_of_git(census: Census | None) -> bool:
+    return census is not None and any(each.name in _GIT_CALLERS for each in census.distributions)

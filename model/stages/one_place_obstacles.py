@@ -47,7 +47,7 @@ def check_one_place(view: RepoView, found: Scattered) -> None:
         raise Elsewhere("something names Python's own directories, or starts the service without its PATH")
     runs = [i for i in dockerfile.instructions if i.keyword == "RUN"]
     if use := next(iter(runtime_uses(view, ("pip", "pip3"), runs).values()), None):
-        raise Elsewhere(f"{use.evidence.path}:{use.evidence.line} calls pip in the container")
+        raise Elsewhere(f"{use.place} calls pip in the container")
     places = {receiver.target for receiver in found.receivers} | {found.place}
     for place in sorted(places - {SYSTEM, "/usr"}):
         if named := _named_outside(view, place):

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from phasewise.model.dockerfile import Instruction, Stage
 from phasewise.model.downloads.mounts import is_lent
-from phasewise.model.phase import Evidence
 from phasewise.model.repo import RepoView, normalise
 from phasewise.model.shell import Script
 
@@ -87,7 +86,14 @@ class Use(Struct, frozen=True):
     """One place that calls a command at run time."""
 
     command: str
-    evidence: Evidence
+    path: str
+    line: int
+    """1-based. Not as evidence: git would be asked who wrote what is seldom shown."""
+
+    @property
+    def place(self) -> str:
+        """`Dockerfile:3`."""
+        return f"{self.path}:{self.line}"
 
 
 def runtime_uses(
@@ -145,8 +151,8 @@ def unversioned_loads(view: RepoView) -> dict[str, Use]:
     for path in shipped_code(view):
         text = view.files.get(path, "")
         for match in _LOADS.finditer(text) if ".so" in text else ():
-            evidence = view.evidence(path, text.count("\n", 0, match.start()) + 1)
-            found.setdefault(match[1], Use(match[1], evidence))
+            line = text.count("\n", 0, match.start()) + 1
+            found.setdefault(match[1], Use(match[1], path, line))
     return found
 
 
@@ -181,18 +187,18 @@ def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> I
         for instruction in stage.instructions:
             if instruction.keyword in _STARTS:
                 for command in mentioned(instruction.value, wanted):
-                    yield Use(command, view.evidence(dockerfile.path, instruction.line))
+                    yield Use(command, dockerfile.path, instruction.line)
             elif instruction.keyword == "RUN" and instruction.span not in skip:
                 yield from _run_uses(view, instruction, wanted)
     outside = [*outside_commands(view)]
     for path, line, text in outside:
         for command in mentioned(text, wanted):
-            yield Use(command, view.evidence(path, line))
+            yield Use(command, path, line)
     started = "\n".join([start_text(view, view.stage), *(text for _, _, text in outside)])
     for path in named_scripts(view, started):
         for line, text in enumerate(view.files[path].split("\n"), 1):
             for command in mentioned(text.partition("#")[0] if line > 1 else "", wanted):
-                yield Use(command, view.evidence(path, line))
+                yield Use(command, path, line)
     for path in shipped_code(view):
         yield from _python_uses(view, path, wanted)
 
@@ -210,7 +216,7 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
         led = {word.rpartition("/")[2] for before, word in pairwise(plain) if before in _LEADS}
         named = {word for word in words if word not in WORDS} | led | {command.name}
         for name in sorted(named & wanted):
-            yield Use(name, view.evidence(view.dockerfile.path, view.dockerfile.line_of(command.span.start)))
+            yield Use(name, view.dockerfile.path, view.dockerfile.line_of(command.span.start))
 
 
 def outside_commands(view: RepoView) -> Iterator[tuple[str, int, str]]:
@@ -242,13 +248,13 @@ def _python_uses(view: RepoView, path: str, wanted: frozenset[str]) -> Iterator[
     for command in sorted(_LIBRARIES.keys() & wanted):
         hinted = any(hint in text for hint in _HINTS[command])
         if hinted and (match := _LIBRARIES[command].search(text)):
-            yield Use(command, view.evidence(path, text.count("\n", 0, match.end()) + 1))
+            yield Use(command, path, text.count("\n", 0, match.end()) + 1)
     if not _starts_processes(text):
         return
     for match in _strings(wanted).finditer(text):
         before = text[max(0, match.start() - _CONTEXT) : match.start()]
         if _CALL.search(before) or (match[1] not in WORDS and _LIST.search(before)):
-            yield Use(match[1], view.evidence(path, text.count("\n", 0, match.start()) + 1))
+            yield Use(match[1], path, text.count("\n", 0, match.start()) + 1)
 
 
 # Rules and targets ask the same of the same thousands of files.

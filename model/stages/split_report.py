@@ -40,10 +40,7 @@ def why(view: RepoView, split: Split) -> str:
         kept += [
             f"{listed(replaced[name])}, which came with {name}" for name in replaced if not is_headers(name)
         ]
-        kept += [
-            f"{name} stays: {use.evidence.path}:{use.evidence.line} calls it"
-            for name, use in sorting.used.items()
-        ]
+        kept += [f"{name} stays: {use.place} calls it" for name, use in sorting.used.items()]
         kept += [f"{name} stays: its library is not known" for name in sorting.unsure]
         if kept:
             parts.append("What runs keeps what it needs: " + "; ".join(kept) + ".")
