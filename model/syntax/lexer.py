@@ -6,6 +6,7 @@ and what a variable becomes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -16,6 +17,9 @@ SPACE = (
 )
 """What Go's unicode.IsSpace accepts; Python's str.isspace also takes \\x1c-\\x1f."""
 SPECIAL = "@*#?-$!0"
+_SPACES = re.compile(rf"([{SPACE}]+)")
+_PLAIN = re.compile(r"""[^$'"\\`}]+""")
+"""No quote, variable or end of one, and neither of the characters that can be the escape."""
 
 
 class LexError(ValueError):
@@ -72,12 +76,20 @@ class Lexer(Struct):
                 part = (char if raw_escapes else "") + self._next()
                 words.add(part)
             else:
-                part = self._next()
+                part = self._plain()
                 words.split(part)
             result.append(part)
         if stop:
             raise LexError(f"missing {stop!r}")
         return "".join(result), words.done()
+
+    def _plain(self) -> str:
+        """The next characters that mean nothing but themselves, one at least."""
+        plain = _PLAIN.match(self.text, self.position)
+        if plain is None:
+            return self._next()
+        self.position = plain.end()
+        return plain[0]
 
     def _single(self) -> str:
         end = self.text.find("'", self.position + 1)
@@ -177,10 +189,10 @@ class _Words:
         self.inside = True
 
     def split(self, part: str) -> None:
-        for char in part:
-            if char not in SPACE:
-                self.add(char)
-            elif self.inside and any(self.word):
+        for piece in _SPACES.split(part):
+            if piece and piece[0] not in SPACE:
+                self.add(piece)
+            elif piece and self.inside and any(self.word):
                 self.done()
 
     def done(self) -> list[str]:
