@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 
 from phasewise.model.builds import compose, gitlab, script_files, workflow
 from phasewise.model.builds.vendored import is_vendored
@@ -33,6 +34,8 @@ def build_references(files: Mapping[str, str], paths: Collection[str]) -> tuple[
     return tuple(reference for reference in found if reference.dockerfile in known)
 
 
+# Asked again of each path with every commit and every phase.
+@lru_cache(maxsize=65536)
 def _may_build(path: str) -> bool:
     return not is_vendored(path) and (
         workflow.is_workflow(path)

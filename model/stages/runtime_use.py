@@ -222,12 +222,20 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
 def outside_commands(view: RepoView) -> Iterator[tuple[str, int, str]]:
     """(path, line, text) of what compose files, workflows, manifests and platforms run in the image."""
     for path in view.matching(_RUNNERS):
-        workflow = path.startswith(".github/")
-        text = view.files.get(path, "")
-        lines = text.split("\n")
-        for number, line in enumerate(lines, 1):
-            if _OUTSIDE.search(line) or (not workflow and _PROBE.search(line)) or path.endswith("Procfile"):
-                yield path, number, _with_continuation(lines, number).partition(" #")[0]
+        for number, text in _commands_in(path, view.files.get(path, "")):
+            yield path, number, text
+
+
+# Rules and targets ask the same of the same files.
+@lru_cache(maxsize=1024)
+def _commands_in(path: str, text: str) -> tuple[tuple[int, str], ...]:
+    workflow = path.startswith(".github/")
+    lines = text.split("\n")
+    return tuple(
+        (number, _with_continuation(lines, number).partition(" #")[0])
+        for number, line in enumerate(lines, 1)
+        if _OUTSIDE.search(line) or (not workflow and _PROBE.search(line)) or path.endswith("Procfile")
+    )
 
 
 def _with_continuation(lines: list[str], number: int) -> str:
