@@ -22,7 +22,7 @@ from phasewise.model.syntax.instruction import (
 )
 from phasewise.model.syntax.joined import Joined
 from phasewise.model.syntax.masking import GAP, Block, Scan
-from phasewise.model.syntax.scopes import EFFECTIVE, Scope, after, mount_sources
+from phasewise.model.syntax.scopes import EFFECTIVE, Scope, after, is_root, mount_sources
 from phasewise.model.text import Span
 
 __all__ = [
@@ -115,6 +115,10 @@ class Dockerfile(Struct, frozen=True, dict=True):
             chain.insert(0, self.stages[base])
         return tuple(chain)
 
+    def making(self, stage: Stage) -> tuple[Instruction, ...]:
+        """The instructions that make the stage: those of the stages it inherits, then its own."""
+        return tuple(each for ancestor in self.lineage(stage) for each in ancestor.instructions)
+
     def base_image(self, stage: Stage, as_written: bool = False) -> str:
         """The image that its lineage starts from, variables filled in; where one has no value, '' or as written."""
         first = self.lineage(stage)[0]
@@ -166,6 +170,10 @@ class Dockerfile(Struct, frozen=True, dict=True):
     def user(self, instruction: Instruction) -> str:
         """The USER in force, as far as this file says; '' when it was never set."""
         return self._scope(instruction).user
+
+    def runs_as_root(self, instruction: Instruction) -> bool:
+        """Whether the USER in force is root, or was never set."""
+        return is_root(self.user(instruction))
 
     def workdir(self, instruction: Instruction) -> str:
         """The absolute WORKDIR in force, as far as this file says; '/' when it was never set."""

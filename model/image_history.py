@@ -23,8 +23,7 @@ def entries(census: Census, dockerfile: Dockerfile, stage: Stage) -> tuple[Writt
     """
     instructions = [
         instruction
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
+        for instruction in dockerfile.making(stage)
         if instruction.keyword not in ("FROM", "ONBUILD")
     ]
     if not instructions:

@@ -50,13 +50,12 @@ def _python(census: Census) -> Iterable[Package]:
 def _debian(census: Census, dockerfile: Dockerfile, stage: Stage) -> Iterable[Package]:
     """The packages that the Dockerfile names, each with those that only come along with it."""
     named: dict[str, None] = {}
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            for apt in apt_commands(script, "install") if script else ():
-                named |= dict.fromkeys(name for name in apt.names if name in census.apt_packages)
-            for name in installed_and_gone(script) if script else ():
-                named.pop(name, None)
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        for apt in apt_commands(script, "install") if script else ():
+            named |= dict.fromkeys(name for name in apt.names if name in census.apt_packages)
+        for name in installed_and_gone(script) if script else ():
+            named.pop(name, None)
     counted: set[str] = set()
     for name in named:
         others = frozenset(named) - {name}

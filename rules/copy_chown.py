@@ -151,8 +151,7 @@ def _recursive_commands(dockerfile: Dockerfile, stage: Stage) -> list[tuple[Scri
     """Every `chown -R` and `chmod -R` of the lineage."""
     return [
         (script, command)
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
+        for instruction in dockerfile.making(stage)
         if (script := Script.of(dockerfile, instruction))
         for command in script.commands
         if command.name in ("chown", "chmod")

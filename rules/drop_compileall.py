@@ -199,10 +199,9 @@ def _why(view: RepoView, found: tuple[Compilation, ...]) -> str:
 
 def _contradiction(view: RepoView) -> tuple[Evidence, ...]:
     """The ENV that forbids bytecode in the image which compiles it."""
-    for stage in view.dockerfile.lineage(view.stage):
-        for instruction in stage.instructions:
-            if instruction.keyword == "ENV" and "PYTHONDONTWRITEBYTECODE" in instruction.value:
-                return (view.evidence(view.dockerfile.path, instruction.line),)
+    for instruction in view.dockerfile.making(view.stage):
+        if instruction.keyword == "ENV" and "PYTHONDONTWRITEBYTECODE" in instruction.value:
+            return (view.evidence(view.dockerfile.path, instruction.line),)
     return ()
 
 

@@ -415,13 +415,12 @@ def _nothing_to_do(view: RepoView, sorting: Sorting) -> str:
         return f"{tools[0]} stays, because {use.place} calls it: {line}"
     if sorting.unsure:
         return f"which library {sorting.unsure[0]} stands for on {image} is not known"
-    for ancestor in view.dockerfile.lineage(view.stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(view.dockerfile, instruction)
-            if script and (gone := sorted(filter(is_build_tool, installed_and_gone(script)))):
-                return f"{gone[0]} is removed in the layer that installs it (line {instruction.line}): it costs nothing"
-            if script is None and instruction.keyword == "RUN" and "apt" in instruction.value:
-                return f"the RUN in line {instruction.line} is no shell script that can be read"
+    for instruction in view.dockerfile.making(view.stage):
+        script = Script.of(view.dockerfile, instruction)
+        if script and (gone := sorted(filter(is_build_tool, installed_and_gone(script)))):
+            return f"{gone[0]} is removed in the layer that installs it (line {instruction.line}): it costs nothing"
+        if script is None and instruction.keyword == "RUN" and "apt" in instruction.value:
+            return f"the RUN in line {instruction.line} is no shell script that can be read"
     return "no stage that the image inherits installs a compiler or headers"
 
 

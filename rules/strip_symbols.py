@@ -80,9 +80,7 @@ class StripSymbols(Rule):
         if saving is None and not present and not may_hold_large_packages(view):
             return self.declined(NOT_MEASURED)
         install = last[-1].instruction
-        if dockerfile.user(install).partition(":")[0] not in ("", "root", "0") and not _has_binutils(
-            dockerfile, install
-        ):
+        if not dockerfile.runs_as_root(install) and not _has_binutils(dockerfile, install):
             return self.declined(
                 f"line {install.line} installs as another user than root, who cannot install binutils for it"
             )
@@ -178,8 +176,7 @@ def _has_binutils(dockerfile: Dockerfile, install: Instruction) -> bool:
     stage = dockerfile.stages[install.stage or 0]
     runs = [
         instruction
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
+        for instruction in dockerfile.making(stage)
         if instruction.keyword == "RUN" and instruction.span <= install.span
     ]
     scripts = [script for run in runs if (script := Script.of(dockerfile, run))]

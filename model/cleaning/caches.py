@@ -32,19 +32,18 @@ def cache_move(view: RepoView, script: Script, found: tuple[Cleaning, ...]) -> M
     if of_apt == of_pip:
         return None
     writers: list[Script] = []
-    for stage in dockerfile.lineage(view.stage):
-        for run in stage.instructions:
-            writer = Script.of(dockerfile, run)
-            if writer is None or run is instruction:
-                continue
-            fills = bool(apt_commands(writer, "update", "install"))
-            if of_pip:
-                fills = any(found.instruction is run for found in installs(dockerfile, view.stage))
-            if fills and run.span > instruction.span:
-                return Move(
-                    instruction, found, reason=f"line {instruction.line}: a later step fills the cache again"
-                )
-            writers += [writer] if fills else []
+    for run in dockerfile.making(view.stage):
+        writer = Script.of(dockerfile, run)
+        if writer is None or run is instruction:
+            continue
+        fills = bool(apt_commands(writer, "update", "install"))
+        if of_pip:
+            fills = any(found.instruction is run for found in installs(dockerfile, view.stage))
+        if fills and run.span > instruction.span:
+            return Move(
+                instruction, found, reason=f"line {instruction.line}: a later step fills the cache again"
+            )
+        writers += [writer] if fills else []
     if not writers:
         return None
     if of_apt and (len(writers) > 1 or _used_later(dockerfile, writers[0].instruction)):

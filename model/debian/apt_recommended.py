@@ -80,8 +80,7 @@ def _named_below(dockerfile: Dockerfile, apt: AptCommand) -> set[str]:
     stage = dockerfile.stages[apt.instruction.stage or 0]
     return {
         name
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
+        for instruction in dockerfile.making(stage)
         if instruction.span <= apt.instruction.span and (script := Script.of(dockerfile, instruction))
         for other in apt_commands(script, "install")
         for name in other.names

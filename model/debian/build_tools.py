@@ -145,8 +145,7 @@ def lasting_installs(view: RepoView) -> tuple[AptCommand, ...]:
     """The installs of the lineage whose packages a layer really holds."""
     return tuple(
         apt
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
+        for instruction in view.dockerfile.making(view.stage)
         if (script := Script.of(view.dockerfile, instruction))
         for apt in apt_commands(script, "install")
         if not installed_and_gone(script) & set(apt.names)

@@ -33,15 +33,12 @@ def lists_are_fetched_where_used(view: RepoView) -> bool:
 def without_docker_clean(view: RepoView, instruction: Instruction, script: Script) -> Iterator[Edit]:
     """Removes docker-clean in front of the first apt-get, unless that is done."""
     stage = view.dockerfile.stages[instruction.stage or 0]
-    for ancestor in view.dockerfile.lineage(stage):
-        for each in ancestor.instructions:
-            if each.keyword != "RUN" or each.span > instruction.span:
-                continue
-            earlier = Script.of(view.dockerfile, each) if each.span < instruction.span else None
-            if "docker-clean" in view.dockerfile.executed(each) or (
-                earlier and fetches_and_installs(earlier)
-            ):
-                return
+    for each in view.dockerfile.making(stage):
+        if each.keyword != "RUN" or each.span > instruction.span:
+            continue
+        earlier = Script.of(view.dockerfile, each) if each.span < instruction.span else None
+        if "docker-clean" in view.dockerfile.executed(each) or (earlier and fetches_and_installs(earlier)):
+            return
     text = view.dockerfile.text
     first = next(command for command in script.commands if command.name == "apt-get")
     start = first.span.start

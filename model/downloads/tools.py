@@ -12,6 +12,7 @@ from phasewise.model.dockerfile import Instruction
 from phasewise.model.downloads.mounts import mounts
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
+from phasewise.model.syntax.scopes import is_root
 
 
 class Tool(Struct, frozen=True):
@@ -126,7 +127,7 @@ def folders_of(
     user = view.dockerfile.user(instruction).partition(":")[0]
     base = variables.get(tool.variable, "")
     options = assignment = ""
-    if user in ("", "root", "0"):
+    if is_root(user):
         base = base or posixpath.join(variables.get("HOME", "/root"), tool.folder)
     else:
         uid = user if user.isdigit() else _uid(view, instruction, user)
@@ -144,15 +145,14 @@ def folders_of(
 
 def _uid(view: RepoView, instruction: Instruction, user: str) -> str | None:
     """The numeric id that `useradd --uid` gave the user in this Dockerfile."""
-    for stage in view.dockerfile.lineage(view.dockerfile.stages[instruction.stage or 0]):
-        for each in stage.instructions:
-            script = Script.of(view.dockerfile, each) if each.keyword == "RUN" else None
-            for command in script.commands if script else ():
-                if command.name not in ("useradd", "adduser") or user not in command.argv:
-                    continue
-                for word, following in zip(command.argv, (*command.argv[1:], ""), strict=True):
-                    if word in ("-u", "--uid") and following.isdigit():
-                        return following
-                    if word.startswith("--uid=") and word[6:].isdigit():
-                        return word[6:]
+    for each in view.dockerfile.making(view.dockerfile.stages[instruction.stage or 0]):
+        script = Script.of(view.dockerfile, each) if each.keyword == "RUN" else None
+        for command in script.commands if script else ():
+            if command.name not in ("useradd", "adduser") or user not in command.argv:
+                continue
+            for word, following in zip(command.argv, (*command.argv[1:], ""), strict=True):
+                if word in ("-u", "--uid") and following.isdigit():
+                    return following
+                if word.startswith("--uid=") and word[6:].isdigit():
+                    return word[6:]
     return None

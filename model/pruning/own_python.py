@@ -33,7 +33,7 @@ def has_own_python(dockerfile: Dockerfile, stage: Stage, path: str) -> bool:
 
 def runs(dockerfile: Dockerfile, stage: Stage) -> list[Instruction]:
     """The RUNs of the stage and of what it inherits."""
-    return [each for one in dockerfile.lineage(stage) for each in one.instructions if each.keyword == "RUN"]
+    return [each for each in dockerfile.making(stage) if each.keyword == "RUN"]
 
 
 def expanded(dockerfile: Dockerfile, run: Instruction, words: Iterable[str]) -> Iterator[str]:

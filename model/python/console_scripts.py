@@ -53,12 +53,7 @@ def lost_commands(
     """
     names = {command for command in COMMANDS if not any(_covers(path, command) for path in copied)}
     named = {name for name in names if names_distribution(view, source, COMMANDS[name].replace("-", "[-_.]"))}
-    earlier = [
-        i
-        for one in view.dockerfile.lineage(view.stage)
-        for i in one.instructions
-        if i.keyword == "RUN" and i.span < before.span
-    ]
+    earlier = [i for i in view.dockerfile.making(view.stage) if i.keyword == "RUN" and i.span < before.span]
     uses = runtime_uses(view, named, earlier) if named else {}
     return {
         name: use
@@ -96,13 +91,12 @@ def _comes_otherwise(view: RepoView, stage: Stage, name: str) -> bool:
     dockerfile = view.dockerfile
     if any(not only_tools(found.command) for found in environments.installs(dockerfile, stage)):
         return True
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            if script and any(name in apt.names for apt in apt_commands(script, "install")):
-                return True
-            if instruction.keyword in ("COPY", "ADD", "RUN") and re.search(
-                rf"/{re.escape(name)}(?![\w.-])", instruction.value
-            ):
-                return True
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        if script and any(name in apt.names for apt in apt_commands(script, "install")):
+            return True
+        if instruction.keyword in ("COPY", "ADD", "RUN") and re.search(
+            rf"/{re.escape(name)}(?![\w.-])", instruction.value
+        ):
+            return True
     return False

@@ -157,7 +157,7 @@ def _setting(view: RepoView, instruction: Instruction, install: Install) -> str:
     known = {*dockerfile.variables(instruction), *(name for name, _ in install.command.assignments)}
     known |= {name for name, _ in view.target.arguments}
     stage = dockerfile.stages[instruction.stage or 0]
-    for each in (one for ancestor in dockerfile.lineage(stage) for one in ancestor.instructions):
+    for each in dockerfile.making(stage):
         words = [word.value for word in dockerfile.words(each)]
         if each.keyword == "ARG":
             known |= {word.partition("=")[0] for word in words}

@@ -44,7 +44,7 @@ def suites_of(view: RepoView) -> tuple[str, ...]:
 
 def _commands(view: RepoView) -> Iterator[Instruction]:
     """The CMD and the ENTRYPOINT in force."""
-    inherited = [each for stage in view.dockerfile.lineage(view.stage) for each in stage.instructions]
+    inherited = view.dockerfile.making(view.stage)
     for keyword in ("ENTRYPOINT", "CMD"):
         yield from [each for each in inherited if each.keyword == keyword][-1:]
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
+from phasewise.model.syntax.scopes import is_root
 
 SYSTEM = "/usr/local"
 """Where pip of the official Python images installs."""
@@ -46,8 +47,7 @@ def installs(dockerfile: Dockerfile, stage: Stage) -> tuple[Install, ...]:
     if key not in known:
         known[key] = tuple(
             found
-            for ancestor in dockerfile.lineage(stage)
-            for instruction in ancestor.instructions
+            for instruction in dockerfile.making(stage)
             if instruction.keyword == "RUN"
             for found in _installs_in(dockerfile, instruction)
         )
@@ -58,8 +58,7 @@ def environment_copies(dockerfile: Dockerfile, stage: Stage) -> tuple[Environmen
     """The copies in `stage` and in what it inherits that bring in what another stage installed."""
     return tuple(
         EnvironmentCopy(instruction, source, path)
-        for ancestor in dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
+        for instruction in dockerfile.making(stage)
         if instruction.keyword == "COPY" and (source := dockerfile.source_stage(instruction))
         for path in _carried(dockerfile, instruction, source)
     )
@@ -150,7 +149,7 @@ def _in_project(
     if variable := variables.get(_IN_PROJECT[tool]):
         return variable.lower() in ("1", "true", "yes")
     stage = dockerfile.stages[instruction.stage or 0]
-    earlier = [each for one in dockerfile.lineage(stage) for each in one.instructions]
+    earlier = dockerfile.making(stage)
     scripts = [Script.of(dockerfile, each) for each in earlier if each.span <= instruction.span]
     told = [command.argv[1:4] for script in scripts if script for command in script.commands]
     return ("config", "virtualenvs.in-project", "true") in told
@@ -180,14 +179,13 @@ def _made_environments(dockerfile: Dockerfile, until: Instruction) -> frozenset[
     if key in known:
         return cast("frozenset[str]", known[key])
     made = set()
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            if instruction.keyword != "RUN":
-                continue
-            script = Script.of(dockerfile, instruction)
-            for command in script.commands if script else ():
-                if path := made_environment(dockerfile, instruction, command):
-                    made.add(path)
+    for instruction in dockerfile.making(stage):
+        if instruction.keyword != "RUN":
+            continue
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            if path := made_environment(dockerfile, instruction, command):
+                made.add(path)
     known[key] = frozenset(made)
     return frozenset(made)
 
@@ -209,7 +207,7 @@ def made_environment(dockerfile: Dockerfile, instruction: Instruction, command: 
 def home(dockerfile: Dockerfile, instruction: Instruction) -> str:
     """The home directory of whoever runs the instruction: HOME where it is set, else where Debian puts it."""
     user = dockerfile.user(instruction).partition(":")[0]
-    usual = "/root" if user in ("", "root", "0") else f"/home/{user}"
+    usual = "/root" if is_root(user) else f"/home/{user}"
     return dockerfile.variables(instruction).get("HOME") or usual
 
 

@@ -38,7 +38,7 @@ _SETTINGS_FILE = re.compile(r"\bpip\.conf\b|\buv\.toml\b|\bpip3? config\b|\.netr
 def obstacle(view: RepoView, step: OwnInstall) -> str:
     """Why uv would not do what pip does in the step, half a sentence; empty where nothing is in the way."""
     dockerfile, instruction = view.dockerfile, step.instruction
-    if dockerfile.user(instruction).partition(":")[0] not in ("", "root", "0"):
+    if not dockerfile.runs_as_root(instruction):
         return "it does not run as root"
     names = {name for name in _declared(dockerfile, instruction) if name.startswith(("PIP_", "UV_"))}
     names |= {name for command in step.commands for name, _ in command.assignments}
@@ -74,8 +74,7 @@ def _declared(dockerfile: Dockerfile, instruction: Instruction) -> set[str]:
     stage = dockerfile.stages[instruction.stage or 0]
     return {
         name
-        for ancestor in dockerfile.lineage(stage)
-        for each in ancestor.instructions
+        for each in dockerfile.making(stage)
         if each.keyword in ("ARG", "ENV") and each.span < instruction.span
         for name, _ in key_values(each.value, dockerfile.escape)
     }

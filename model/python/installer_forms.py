@@ -13,7 +13,6 @@ from phasewise.model.shell import Script
 from phasewise.model.stages.common_ground import python_image
 from phasewise.model.text import Edit, Span
 
-_ROOT = frozenset({"", "root", "0", "root:root", "0:0"})
 _HOME = re.compile(r"^(?:\$HOME|\$\{HOME\}|~)(?=/|$)")
 _LEFT_THE_CARGO_FOLDER = Version("0.5.0")
 """The first uv whose installer puts it in ~/.local/bin; before, it was ~/.cargo/bin."""
@@ -33,7 +32,7 @@ _EXACT_TOOLCHAIN = re.compile(r"\d+\.\d+.*|(nightly|beta)-\d{4}-\d\d-\d\d.*|none
 def home(dockerfile: Dockerfile, instruction: Instruction) -> str | None:
     """The home of the user that a RUN runs as; None where only the image knows it."""
     known = dockerfile.variables(instruction).get("HOME")
-    return known or ("/root" if dockerfile.user(instruction) in _ROOT else None)
+    return known or ("/root" if dockerfile.runs_as_root(instruction) else None)
 
 
 def uv_folder(dockerfile: Dockerfile, piped: Piped, version: str) -> str | None:

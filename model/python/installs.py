@@ -111,9 +111,7 @@ def origin_of(view: RepoView, path: str, instruction: Instruction) -> Origin | N
         if found:
             return found
     stage = dockerfile.stages[instruction.stage or 0]
-    before = [
-        each for one in dockerfile.lineage(stage) for each in one.instructions if each.span < instruction.span
-    ]
+    before = [each for each in dockerfile.making(stage) if each.span < instruction.span]
     for copy in reversed(before):
         if copy.keyword in ("COPY", "ADD") and not copy.flag("from") and not copy.heredocs:
             found = _copied(view, copy, absolute)

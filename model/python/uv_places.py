@@ -20,19 +20,13 @@ from phasewise.model.stages.recursion import absolute, destination
 
 _UV = re.compile(r"uv(?:[=~<>!]=?[^\s,;\[]+)?")
 _SETS_PLACE = frozenset({"--target", "-t", "--prefix", "--root", "--no-install"})
-_ROOT = frozenset({"", "root", "0"})
 _TAKES_AWAY = frozenset({"rm", "mv", "ln", "unlink", "shred", "find", "uninstall"})
 
 
 def uv_place(view: RepoView, stage: Stage, until: Instruction | None = None) -> str | None:
     """The absolute path of uv in `stage`, when it is done or before `until`; None where that is not certain."""
     dockerfile = view.dockerfile
-    steps = [
-        step
-        for ancestor in dockerfile.lineage(stage)
-        for step in ancestor.instructions
-        if until is None or step.span < until.span
-    ]
+    steps = [step for step in dockerfile.making(stage) if until is None or step.span < until.span]
     for index in range(len(steps) - 1, -1, -1):
         for place in _brought(view, steps[index]):
             if not any(_may_take_away(dockerfile, later, place) for later in steps[index:]):
@@ -91,12 +85,7 @@ def _installed(dockerfile: Dockerfile, step: Instruction, command: Command) -> s
         variables
     )
     options = {word.partition("=")[0] for word in argv}
-    if (
-        odd
-        or options & _SETS_PLACE
-        or dockerfile.user(step).partition(":")[0] not in _ROOT
-        or _other_pip(variables)
-    ):
+    if odd or options & _SETS_PLACE or not dockerfile.runs_as_root(step) or _other_pip(variables):
         return None
     return f"{home(dockerfile, step)}/.local/bin/uv" if "--user" in argv else f"{SYSTEM}/bin/uv"
 

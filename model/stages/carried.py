@@ -81,8 +81,7 @@ def depends_on_system_paths(view: RepoView, skip: Collection[Instruction] = ()) 
     started += [view.files[path] for path in compose if path in view.files]
     steps = [
         instruction.value
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
+        for instruction in view.dockerfile.making(view.stage)
         if instruction.keyword in ("ADD", "COPY", "ENV", "RUN", "VOLUME", "WORKDIR")
         and instruction not in skip
     ]
@@ -90,8 +89,7 @@ def depends_on_system_paths(view: RepoView, skip: Collection[Instruction] = ()) 
         instruction.value
         if instruction.keyword in ("ADD", "COPY")
         else " ".join(_SYSTEM_COMMAND.findall(instruction.value))
-        for stage in view.dockerfile.lineage(view.stage)
-        for instruction in stage.instructions
+        for instruction in view.dockerfile.making(view.stage)
         if instruction.keyword in ("ADD", "COPY", "RUN") and instruction not in skip
     )
     return any(_SYSTEM_PATH.search(text) or _OTHER_PATH.search(text) for text in (*started, *steps)) or any(

@@ -15,6 +15,7 @@ from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.shell import Command, Script
 from phasewise.model.syntax.comments import divide
+from phasewise.model.syntax.scopes import is_root
 from phasewise.model.text import Edit, Span, apply_edits
 
 INSTALLERS = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "virtualenv", "pip-tools", "maturin"})
@@ -231,7 +232,7 @@ def clean_edit(dockerfile: Dockerfile, found: Divided) -> Edit:
 def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[str]) -> Iterator[Edit]:
     """Puts the tools at the top of the one heir, or in a stage between the base and several heirs."""
     body = "\n\n".join(chunks)
-    if heirs and (user := _inherited_user(dockerfile, heirs[0])) not in ("", "root", "0"):
+    if heirs and not is_root(user := _inherited_user(dockerfile, heirs[0])):
         body = f"USER root\n\n{body}\n\nUSER {user}"
     by_base: dict[int, list[Stage]] = {}
     for heir in heirs:
@@ -256,9 +257,7 @@ def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[
 def _inherited_user(dockerfile: Dockerfile, stage: Stage) -> str:
     """Who runs the first RUN of a stage, as far as the file says; '' when nobody was set."""
     parent = dockerfile.stages[stage.base_stage or 0]
-    named = [
-        i for ancestor in dockerfile.lineage(parent) for i in ancestor.instructions if i.keyword == "USER"
-    ]
+    named = [i for i in dockerfile.making(parent) if i.keyword == "USER"]
     return named[-1].value if named else ""
 
 
@@ -292,18 +291,17 @@ def without_leftovers(dockerfile: Dockerfile, stage: Stage, sorting: Sorting) ->
         clean_edit(dockerfile, found)
         for found in divided_runs(dockerfile, dockerfile.lineage(stage), sorting)
     ]
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            purged = (
-                {n for apt in apt_commands(script, "purge", "remove") for n in apt.names} if script else set()
-            )
-            if script is None or not purged & set(sorting.moved) or apt_commands(script, "install"):
-                continue
-            text = rewritten(dockerfile, script, lambda name: () if name in sorting.moved else (name,))
-            edits.append(
-                drop_instruction(dockerfile, instruction) if text is None else Edit(instruction.span, text)
-            )
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        purged = (
+            {n for apt in apt_commands(script, "purge", "remove") for n in apt.names} if script else set()
+        )
+        if script is None or not purged & set(sorting.moved) or apt_commands(script, "install"):
+            continue
+        text = rewritten(dockerfile, script, lambda name: () if name in sorting.moved else (name,))
+        edits.append(
+            drop_instruction(dockerfile, instruction) if text is None else Edit(instruction.span, text)
+        )
     return apply_edits(dockerfile.text, edits)
 
 

@@ -71,10 +71,9 @@ def reservation(view: RepoView) -> str:
             return f"line {line} installs Python packages in the final image itself, and may compile or fetch them"
     if use := started_by(view):
         return f"{use.place} starts the service with {use.command}, which may install"
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            if reason := _opaque(view, instruction):
-                return f"line {instruction.line} {reason}"
+    for instruction in dockerfile.making(stage):
+        if reason := _opaque(view, instruction):
+            return f"line {instruction.line} {reason}"
     if place := _WORKPLACES.search(start_text(view, stage)):
         return f"{place[0]} makes it a place to work in"
     for path in sorted(view.paths):
@@ -146,7 +145,7 @@ def _cautious(view: RepoView, wanted: frozenset[str]) -> Iterator[Use]:
 
 def _files_in_play(view: RepoView) -> Iterator[str]:
     """Scripts that RUNs of the lineage name, and text files that a start command or a COPY names."""
-    instructions = [i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions]
+    instructions = view.dockerfile.making(view.stage)
     runs = "\n".join(i.span.of(view.dockerfile.text) for i in instructions if i.keyword == "RUN")
     started = start_text(view, view.stage)
     yield from dict.fromkeys((*named_scripts(view, runs), *named_scripts(view, started)))

@@ -141,8 +141,7 @@ def _touched(view: RepoView, copy: StageCopy) -> bool:
     """Whether the stage speaks of the directory before it is copied over."""
     return any(
         copy.path in instruction.value
-        for ancestor in view.dockerfile.lineage(copy.stage)
-        for instruction in ancestor.instructions
+        for instruction in view.dockerfile.making(copy.stage)
         if instruction.span < copy.instruction.span and instruction.keyword == "RUN"
     )
 
@@ -151,10 +150,7 @@ def _use(view: RepoView, copy: StageCopy, place: str, tools: frozenset[str]) -> 
     """Whether anything that has the copied tools calls them: a container, a later step, another stage."""
     dockerfile = view.dockerfile
     earlier = [
-        i
-        for ancestor in dockerfile.lineage(view.stage)
-        for i in ancestor.instructions
-        if i.keyword == "RUN" and i.span < copy.instruction.span
+        i for i in dockerfile.making(view.stage) if i.keyword == "RUN" and i.span < copy.instruction.span
     ]
     called = {command for tool in tools for command in _COMMANDS.get(tool, (tool,))}
     if runtime_uses(view, called, earlier):

@@ -61,11 +61,7 @@ def _edits(dockerfile: Dockerfile, found: Scattered, path: str) -> list[Edit]:
 
 def _in_builder(dockerfile: Dockerfile, found: Scattered, path: str, on_path: set[int]) -> Iterator[Edit]:
     first = _first_step(dockerfile, found)
-    known = any(
-        i.span.start in on_path and i.span < first.span
-        for stage in dockerfile.lineage(found.source)
-        for i in stage.instructions
-    )
+    known = any(i.span.start in on_path and i.span < first.span for i in dockerfile.making(found.source))
     told = any(each.command.name == "uv" for each in found.installs)
     variables = [f"VIRTUAL_ENV={path}"] * told + [f'PATH="{path}/bin:$PATH"'] * (not known)
     newline = "\r\n" if "\r\n" in dockerfile.text else "\n"

@@ -56,7 +56,7 @@ def check_one_place(view: RepoView, found: Scattered) -> None:
 
 def _check_installs(dockerfile: Dockerfile, found: Scattered) -> None:
     first = found.installs[0].instruction
-    if dockerfile.user(first).partition(":")[0] not in ("", "root", "0"):
+    if not dockerfile.runs_as_root(first):
         raise Elsewhere(f"line {first.line} installs as somebody else than root")
     for install in installs(dockerfile, found.source):
         if only_tools(install.command) and install.environment == found.place:
@@ -91,22 +91,21 @@ def _check_receiver(dockerfile: Dockerfile, found: Scattered, receiver: Receiver
     owners = {tuple((f.name, f.value) for f in copy.flags if f.name != "from") for copy in receiver.copies}
     if len(owners) > 1:
         raise Elsewhere(f"line {receiver.copies[1].line} copies for another owner")
-    for ancestor in dockerfile.lineage(receiver.stage):
-        for instruction in ancestor.instructions:
-            if instruction in receiver.copies or instruction.keyword == "ENV":
+    for instruction in dockerfile.making(receiver.stage):
+        if instruction in receiver.copies or instruction.keyword == "ENV":
+            continue
+        if receiver.target != SYSTEM and _names(dockerfile, instruction, receiver.target):
+            if instruction.keyword in _STARTS and found.option != "--target":
                 continue
-            if receiver.target != SYSTEM and _names(dockerfile, instruction, receiver.target):
-                if instruction.keyword in _STARTS and found.option != "--target":
-                    continue
-                raise Elsewhere(f"line {instruction.line} names {receiver.target}")
-            if _HOME_WORDS.search(instruction.value):
-                raise Elsewhere(f"line {instruction.line} names ~/.local")
+            raise Elsewhere(f"line {instruction.line} names {receiver.target}")
+        if _HOME_WORDS.search(instruction.value):
+            raise Elsewhere(f"line {instruction.line} names ~/.local")
     for install in installs(dockerfile, receiver.stage):
         late = (
             install.instruction.span > receiver.copies[-1].span
             and install.instruction.stage == receiver.stage.index
         )
-        root = dockerfile.user(install.instruction).partition(":")[0] in ("", "root", "0")
+        root = dockerfile.runs_as_root(install.instruction)
         if not only_tools(install.command) and not (late and root and install.environment == SYSTEM):
             raise Elsewhere(f"line {install.instruction.line} installs packages beside the copied ones")
 

@@ -85,11 +85,10 @@ def _between(stage: Stage, first: Instruction, until: Instruction) -> Iterator[I
 
 def _makers(dockerfile: Dockerfile, stage: Stage) -> Iterator[Instruction]:
     """The RUNs of the lineage that make users."""
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            if script and any(command.name in USER_TOOLS for command in script.commands):
-                yield instruction
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        if script and any(command.name in USER_TOOLS for command in script.commands):
+            yield instruction
 
 
 def _words(dockerfile: Dockerfile, maker: Instruction, tools: frozenset[str] = USER_TOOLS) -> Iterator[str]:

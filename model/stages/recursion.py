@@ -114,13 +114,12 @@ def _owner(word: str) -> str | None:
 
 def _has_own_group(dockerfile: Dockerfile, stage: Stage) -> bool:
     """Whether every user that the lineage makes gets a group of its own name."""
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            for command in script.commands if script else ():
-                words = {word.partition("=")[0] for word in command.argv}
-                if command.name in ("useradd", "adduser") and words & _OTHER_GROUP:
-                    return False
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            words = {word.partition("=")[0] for word in command.argv}
+            if command.name in ("useradd", "adduser") and words & _OTHER_GROUP:
+                return False
     return True
 
 

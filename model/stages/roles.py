@@ -57,11 +57,10 @@ def only_tools(command: Command) -> bool:
 
 def builds_in_place(dockerfile: Dockerfile, stage: Stage) -> Instruction | None:
     """The RUN of the lineage that compiles among the application's own files; None: there is none."""
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            if script and any(map(_builds_in_place, script.commands)):
-                return instruction
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        if script and any(map(_builds_in_place, script.commands)):
+            return instruction
     return None
 
 
@@ -72,9 +71,7 @@ def build_runs(dockerfile: Dockerfile, stage: Stage) -> tuple[Instruction, ...]:
 
 def started_by(view: RepoView) -> Use | None:
     """The place that starts the service with uv, poetry or another installer; None: there is none."""
-    runs = [
-        i for stage in view.dockerfile.lineage(view.stage) for i in stage.instructions if i.keyword == "RUN"
-    ]
+    runs = [i for i in view.dockerfile.making(view.stage) if i.keyword == "RUN"]
     return next(iter(runtime_uses(view, INSTALLERS, runs).values()), None)
 
 

@@ -116,10 +116,7 @@ def runtime_uses(
 def start_text(view: RepoView, stage: Stage) -> str:
     """The arguments of the commands that a container of `stage` starts with."""
     return "\n".join(
-        instruction.value
-        for ancestor in view.dockerfile.lineage(stage)
-        for instruction in ancestor.instructions
-        if instruction.keyword in _STARTS
+        instruction.value for instruction in view.dockerfile.making(stage) if instruction.keyword in _STARTS
     )
 
 
@@ -183,13 +180,12 @@ def _is_within(context: str, path: str) -> bool:
 
 def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> Iterator[Use]:
     dockerfile = view.dockerfile
-    for stage in dockerfile.lineage(view.stage):
-        for instruction in stage.instructions:
-            if instruction.keyword in _STARTS:
-                for command in mentioned(instruction.value, wanted):
-                    yield Use(command, dockerfile.path, instruction.line)
-            elif instruction.keyword == "RUN" and instruction.span not in skip:
-                yield from _run_uses(view, instruction, wanted)
+    for instruction in dockerfile.making(view.stage):
+        if instruction.keyword in _STARTS:
+            for command in mentioned(instruction.value, wanted):
+                yield Use(command, dockerfile.path, instruction.line)
+        elif instruction.keyword == "RUN" and instruction.span not in skip:
+            yield from _run_uses(view, instruction, wanted)
     outside = [*outside_commands(view)]
     for path, line, text in outside:
         for command in mentioned(text, wanted):

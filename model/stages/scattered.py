@@ -17,6 +17,7 @@ from phasewise.model.shell import Script
 from phasewise.model.stages.copies import StageCopy, stage_copies
 from phasewise.model.stages.narrowing import narrowed_copies
 from phasewise.model.stages.roles import only_tools
+from phasewise.model.syntax.scopes import is_root
 
 _OPTION = re.compile(r"(?P<name>--prefix|--target|-t|--user)(=.*)?")
 
@@ -137,7 +138,7 @@ def _unreachable(dockerfile: Dockerfile, stage: Stage, receiver: Receiver) -> It
     if variables.get("PYTHONUSERBASE") == receiver.target and not within(receiver.target, "/root"):
         return
     home = variables.get("HOME") or _home_of(dockerfile, stage, user)
-    if user not in ("", "root", "0") and within(receiver.target, "/root"):
+    if not is_root(user) and within(receiver.target, "/root"):
         yield f"lie in /root, which {user} may not enter"
     elif home and f"{home}/.local" != receiver.target:
         yield f"lie in {receiver.target}, and Python looks for them in {home}/.local"
@@ -145,17 +146,14 @@ def _unreachable(dockerfile: Dockerfile, stage: Stage, receiver: Receiver) -> It
 
 def _home_of(dockerfile: Dockerfile, stage: Stage, user: str) -> str | None:
     """The home directory of root, or of a user that the stage makes without saying where it lives."""
-    if user in ("", "root", "0"):
+    if is_root(user):
         return "/root"
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            script = Script.of(dockerfile, instruction)
-            for command in script.commands if script else ():
-                if command.name in ("useradd", "adduser") and user in command.argv:
-                    placed = any(
-                        re.match(r"-[a-zA-Z]*[db]|--home|--base-dir|--system", w) for w in command.argv
-                    )
-                    return None if placed else f"/home/{user}"
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            if command.name in ("useradd", "adduser") and user in command.argv:
+                placed = any(re.match(r"-[a-zA-Z]*[db]|--home|--base-dir|--system", w) for w in command.argv)
+                return None if placed else f"/home/{user}"
     return None
 
 

@@ -30,21 +30,20 @@ _INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
 
 def made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> Iterator[str]:
     """The directories that WORKDIR and mkdir made before the command, with those above them."""
-    for ancestor in dockerfile.lineage(stage):
-        for instruction in ancestor.instructions:
-            if instruction.span.start > change.instruction.span.start:
-                return
-            if instruction.keyword == "WORKDIR":
-                words = dockerfile.words(instruction)
-                if words and (path := absolute(dockerfile, instruction, words[0].value)):
-                    yield from _with_those_above(path)
-            script = Script.of(dockerfile, instruction)
-            for command in script.commands if script else ():
-                if command.name == "mkdir" and command.span.start < change.command.span.start:
-                    for word in command.argv[1:]:
-                        path = None if word.startswith("-") else absolute(dockerfile, instruction, word)
-                        if path:
-                            yield from _with_those_above(path)
+    for instruction in dockerfile.making(stage):
+        if instruction.span.start > change.instruction.span.start:
+            return
+        if instruction.keyword == "WORKDIR":
+            words = dockerfile.words(instruction)
+            if words and (path := absolute(dockerfile, instruction, words[0].value)):
+                yield from _with_those_above(path)
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            if command.name == "mkdir" and command.span.start < change.command.span.start:
+                for word in command.argv[1:]:
+                    path = None if word.startswith("-") else absolute(dockerfile, instruction, word)
+                    if path:
+                        yield from _with_those_above(path)
 
 
 def _with_those_above(path: str) -> Iterator[str]:
@@ -56,7 +55,7 @@ def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: 
     """Whether the base image or a RUN up to the command may have left files under `path`."""
     if _base_may_have_files(dockerfile, stage, path):
         return True
-    for instruction in (i for ancestor in dockerfile.lineage(stage) for i in ancestor.instructions):
+    for instruction in dockerfile.making(stage):
         if instruction.span.start > change.instruction.span.start:
             break
         if instruction.keyword != "RUN":

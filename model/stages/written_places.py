@@ -151,7 +151,7 @@ def _installed(
     if command.name in ("poetry", "pdm", "pipenv") and not _into_system(view.dockerfile, step):
         raise Unclear(f"line {step.line}: where {command.name} puts its environment is not known")
     if install.environment == SYSTEM:
-        if view.dockerfile.user(step).split(":")[0] not in ("", "root", "0"):
+        if not view.dockerfile.runs_as_root(step):
             raise Unclear(f"line {step.line} installs as somebody else than root")
         if overlap(path, SYSTEM):
             yield from ((place, _MORE) for place in system_places(view, stage))
@@ -175,7 +175,7 @@ def _into_system(dockerfile: Dockerfile, step: Instruction) -> bool:
     if dockerfile.variables(step).get("POETRY_VIRTUALENVS_CREATE", "").lower() in ("false", "0"):
         return True
     stage = dockerfile.stages[step.stage or 0]
-    texts = [i.value for one in dockerfile.lineage(stage) for i in one.instructions if i.span <= step.span]
+    texts = [i.value for i in dockerfile.making(stage) if i.span <= step.span]
     return any(re.search(r"virtualenvs\.create\s+(false|0)\b", text) for text in texts)
 
 

@@ -103,6 +103,11 @@ def mount_sources(instruction: Instruction) -> tuple[str, ...]:
     return tuple(dequote(value.strip('"')) for key, _, value in fields if key.strip(' "').lower() == "from")
 
 
+def is_root(user: str) -> bool:
+    """Whether a USER, with its group or without, is root; '' is nobody's choice, which is root on Python's images."""
+    return user.partition(":")[0] in ("", "root", "0")
+
+
 def _uses(word: str, name: str) -> bool:
     """Whether `word` refers to the variable `name`."""
     lexer = Lexer(word, keep_unset=True)
