@@ -271,21 +271,17 @@ class Survey:
         taken = frozenset(entry.id for entry in applied)
         known = (head, wishes, census, taken)
         if self._planned is None or self._planned[0] != known:
-            plan = make_plan(self.view(head), wishes, taken, self.rules)
+            view, targets = self.view(head), scan.scan(self.repository, head)
+            plan = make_plan(view, wishes, taken, self.rules)
             elsewhere = self._done_elsewhere() if plan.declined else {}
             self._planned = (
                 known,
                 Plan(
-                    tuple(self._with_affected(phase, head) for phase in plan.phases),
+                    tuple(_with_affected(phase, view, targets) for phase in plan.phases),
                     tuple(_with_origin(declined, elsewhere) for declined in plan.declined),
                 ),
             )
         return self._planned[1]
-
-    def _with_affected(self, phase: Phase, commit: str) -> Phase:
-        """The phase with the other targets of `commit`, on which it is proposed, that read what it edits."""
-        found = affected(self.view(commit), scan.scan(self.repository, commit), phase.files)
-        return replace(phase, affects=tuple(target.label for target in found))
 
     def _done_elsewhere(self) -> dict[str, tuple[Target, Applied]]:
         """By rule, the phase of another target that changed a file which this one reads too."""
@@ -321,11 +317,18 @@ class Survey:
         if rule is None:
             return None
         before = self.repository.resolve(f"{entry.commit}^")
-        answer = propose(rule, self.view(before), Wishes(picks={rule.id: entry.picks}))
+        view = self.view(before)
+        answer = propose(rule, view, Wishes(picks={rule.id: entry.picks}))
         if isinstance(answer, Declined):
             return None
         phase = replace(answer, id=entry.id, edits=self.repository.edits_of(entry.commit))
-        return self._with_affected(phase, before)
+        return _with_affected(phase, view, scan.scan(self.repository, before))
+
+
+def _with_affected(phase: Phase, view: RepoView, targets: Sequence[Target]) -> Phase:
+    """The phase with those of the `targets` of the view's commit that read what it edits."""
+    found = affected(view, targets, phase.files)
+    return replace(phase, affects=tuple(target.label for target in found))
 
 
 def _with_origin(declined: Declined, elsewhere: Mapping[str, tuple[Target, Applied]]) -> Declined:
