@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phasewise.model.ci.light_dockerfile import derive, headed
-from phasewise.model.ci.needless_tools import Trimmed, without_tools
+from phasewise.model.debian.needless_tools import Trimmed, without_tools
 from phasewise.model.phase import FileEdit
 from phasewise.model.repo import RepoView
 

@@ -12,8 +12,8 @@ from phasewise.model.ci.generated import generated
 from phasewise.model.ci.heavy import Packages
 from phasewise.model.ci.light_dockerfile import NotDerivable
 from phasewise.model.ci.light_requirements import is_as_made, signed, with_fingerprint
-from phasewise.model.ci.needless_tools import Trimmed
 from phasewise.model.ci.variant import Drifted, NoVariant, Production
+from phasewise.model.debian.needless_tools import Trimmed
 from phasewise.model.dockerfile import DockerfileError
 from phasewise.model.phase import FileEdit
 from phasewise.model.python.installs import installs

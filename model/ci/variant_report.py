@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from phasewise.model.ci.needless_tools import Trimmed
 from phasewise.model.ci.situation import Situation
 from phasewise.model.ci.variant import CONSUMERS, Redirections
 from phasewise.model.debian.apt import apt_commands
+from phasewise.model.debian.needless_tools import Trimmed
 from phasewise.model.phase import Evidence
 from phasewise.model.repo import BuildReference, Purpose
 from phasewise.model.shell import Script

@@ -1,4 +1,4 @@
-"""Which build tools a light Dockerfile goes without: only what nothing in a stage of the build can need."""
+"""Which build tools a Dockerfile goes without: only what nothing in a stage of the build can need."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from phasewise.model.census import Built, Census, Distribution
-from phasewise.model.ci.needless_tools import Trimmed, without_tools
+from phasewise.model.debian.needless_tools import Trimmed, without_tools
 from phasewise.model.phase import FileEdit
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
 

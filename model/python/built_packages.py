@@ -1,4 +1,4 @@
-"""Whether everything that a light Dockerfile installs comes built, as the baseline's image tells."""
+"""Whether everything that a Dockerfile installs comes built, as the baseline's image tells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MayCompile(Exception):
 
 
 class Packages(Struct, frozen=True):
-    """What the image of a light Dockerfile holds."""
+    """What an image holds."""
 
     census: Census
     distributions: tuple[Distribution, ...]

@@ -1,54 +1,35 @@
-"""Takes compilers, headers and git out of the stages of a light Dockerfile where nothing is compiled."""
+"""Takes compilers, headers and git out of the stages that only a build needs, where nothing is compiled."""
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
-import sys
 from collections.abc import Collection, Iterator
-from itertools import pairwise
 
 from msgspec import Struct
 
-from phasewise.model.ci.built_packages import MayCompile, Packages
 from phasewise.model.debian.apt import apt_commands, installed_and_gone, rewritten
-from phasewise.model.debian.packages import COMMANDS, commands_of, is_build_tool, is_downloader, is_headers
+from phasewise.model.debian.compiling import BINUTILS, calls
+from phasewise.model.debian.packages import commands_of, is_build_tool, is_downloader, is_headers
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction
 from phasewise.model.paths import overlap, within
-from phasewise.model.python.imports import imported_by_code
+from phasewise.model.python.built_packages import MayCompile, Packages
 from phasewise.model.python.installs import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.common_ground import python_image
-from phasewise.model.stages.runtime_use import mentioned
+from phasewise.model.stages.running import running_stages
 from phasewise.model.syntax.scopes import mount_sources
 from phasewise.model.text import Edit, apply_edits
 
-_BINUTILS = frozenset(COMMANDS["binutils"])
 _FETCHES_CODE = frozenset({"git", "git-lfs"})
-_APT = re.compile(r"apt(-get|-mark|-cache|-key)?|aptitude|dpkg(-query)?|update-ca-certificates|locale-gen")
-_PLAIN = re.compile(
-    r"|[:.\[]|cd|export|unset|set|source|test|true|false|echo|printf|exit|read|shift|local|break|continue|return|umask"
-    r"|sleep|mkdir|rm|rmdir|mv|cp|ln|install|touch|chmod|chown|chgrp|cat|tee|head|tail|grep|cut|sort|uniq|wc|tr|sed"
-    r"|awk|find|xargs|du|df|ls|stat|ldd|ldconfig|file|which|command|type|date|dirname|basename|uname|id|nproc|seq|expr"
-    r"|tar|unzip|gunzip|gzip|useradd|groupadd|adduser|addgroup|usermod|virtualenv"
-)
-"""Commands that compile nothing themselves."""
-_MODULES = frozenset({"venv", "ensurepip", "compileall", "py_compile", "site", "sysconfig"})
-_PIP = re.compile(r"pip[\d.]*|uv")
-_PIP_VERBS = frozenset(
-    {"uninstall", "list", "freeze", "check", "show", "cache", "config", "venv", "--version"}
-)
-_COMPILING_MODULES = frozenset({"ctypes", "distutils", "runpy"})
-"""Modules of the standard library that call a compiler, or other code."""
 _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/var")
 """Where Debian's packages have their files."""
 
 
 class Trimmed(Struct, frozen=True):
-    """A light Dockerfile without the tools that it does not need."""
+    """A Dockerfile without the tools that it does not need."""
 
     text: str
     gone: tuple[str, ...] = ()
@@ -110,7 +91,7 @@ def _installed(dockerfile: Dockerfile) -> frozenset[str]:
 def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
     """The RUNs that install tools, in stages that no container runs; or that take them away again themselves."""
     dockerfile = view.dockerfile
-    shipped = _shipped(view)
+    shipped = running_stages(view)
     for stage in dockerfile.stages:
         official = python_image(dockerfile, stage) is not None
         heirs = tuple(
@@ -136,20 +117,6 @@ def _is_tool(name: str) -> bool:
     return is_build_tool(name) or is_headers(name) or is_downloader(name)
 
 
-def _shipped(view: RepoView) -> frozenset[int]:
-    """The stages that some container runs, and what those inherit: tests may call what is in them."""
-    dockerfile = view.dockerfile
-    built = {(build.stage or "").lower() for build in view.builds} | {(view.target.stage or "").lower()}
-    run = [
-        stage
-        for stage in dockerfile.stages
-        if not dockerfile.dependents(stage) or (stage.name or "0").lower() in built
-    ]
-    return frozenset(
-        ancestor.index for stage in (*run, dockerfile.stages[-1]) for ancestor in dockerfile.lineage(stage)
-    )
-
-
 def _chosen(view: RepoView, tools: _Install, packages: Packages) -> dict[str, tuple[str, ...]]:
     """What is installed in place of each of the tools that go: binutils, or nothing. Raises MayCompile."""
     dockerfile = view.dockerfile
@@ -165,7 +132,7 @@ def _chosen(view: RepoView, tools: _Install, packages: Packages) -> dict[str, tu
             raise MayCompile(f"what line {instruction.line} runs cannot be read")
         for command in script.commands:
             if command.span not in known:
-                called |= _calls(dockerfile, command, wanted)
+                called |= calls(dockerfile, command, wanted)
     if any(ancestor.platform for stage in tools.stages for ancestor in dockerfile.lineage(stage)):
         raise MayCompile("a stage is built for a platform of its own")
     fetches = packages.check(view, tools.stages, mine)
@@ -176,7 +143,7 @@ def _chosen(view: RepoView, tools: _Install, packages: Packages) -> dict[str, tu
             continue
         if not uses:
             chosen[name] = ()
-        elif uses <= _BINUTILS and name != "binutils":
+        elif uses <= BINUTILS and name != "binutils":
             chosen[name] = ("binutils",)
     if not chosen:
         raise MayCompile("other commands call them" if called else fetches)
@@ -211,55 +178,6 @@ def _check_apt(dockerfile: Dockerfile, tools: _Install) -> None:
             raise MayCompile(f"line {instruction.line} removes them again")
         if apt_commands(script, "install", "build-dep") and not apt_commands(script, "update"):
             raise MayCompile(f"line {instruction.line} uses the package lists of another step")
-
-
-def _calls(dockerfile: Dockerfile, command: Command, wanted: frozenset[str]) -> set[str]:
-    """Those of the commands `wanted` that a command calls or may call.
-
-    Raises:
-        MayCompile: it may compile something.
-    """
-    name, argv = command.name, command.argv
-    if _APT.fullmatch(name) or (name == "sudo" and _APT.fullmatch("".join(argv[1:2]))):
-        return set()
-    reads_in = name in (".", "source") and not argv[-1].endswith("/bin/activate")
-    inspects = name in _BINUTILS or is_downloader(name)
-    if reads_in or not (_PLAIN.fullmatch(name) or inspects or _is_harmless_python(command)):
-        line = dockerfile.line_of(command.span.start)
-        raise MayCompile(f"line {line} calls {argv[0]}, which may compile something")
-    if name in ("echo", "printf"):
-        return set()
-    code = [value for flag, value in pairwise(argv) if flag == "-c"]
-    words = {word.rpartition("/")[2] for word in argv if word not in code}
-    return (words & wanted).union(*(mentioned(text, wanted) for text in code))
-
-
-def _is_harmless_python(command: Command) -> bool:
-    """Whether a call of Python, pip or uv makes environments, asks, removes, or runs its own library only."""
-    argv = command.argv[1:]
-    if command.name.startswith("python"):
-        match argv:
-            case ["-m", module, *rest]:
-                if not _PIP.fullmatch(module):
-                    return module in _MODULES
-                argv = tuple(rest)
-            case ["-c", code, *_]:
-                return _uses_own_library(code)
-            case _:
-                return argv[:1] in (("--version",), ("-V",))
-    elif not _PIP.fullmatch(command.name):
-        return False
-    verbs = [word for word in argv if word != "pip" and (not word.startswith("-") or word == "--version")]
-    return bool(verbs) and verbs[0] in _PIP_VERBS
-
-
-def _uses_own_library(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError):
-        return False
-    modules = imported_by_code(code)
-    return modules <= sys.stdlib_module_names - _COMPILING_MODULES and "importlib.import" not in code
 
 
 def _without(dockerfile: Dockerfile, tools: _Install, chosen: dict[str, tuple[str, ...]]) -> Edit:
