@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 
 from phasewise.model.debian.packages import COMMANDS, is_downloader
@@ -24,6 +25,8 @@ _PLAIN = re.compile(
     r"|tar|unzip|gunzip|gzip|useradd|groupadd|adduser|addgroup|usermod|virtualenv"
 )
 """Commands that compile nothing themselves."""
+_GZIPPED = re.compile(r"^-?[cfptvx]*z[cfptvx]*$|\.t?gz$")
+"""For other archives tar calls bzip2 or xz, which come with dpkg-dev."""
 _MODULES = frozenset({"venv", "ensurepip", "compileall", "py_compile", "site", "sysconfig"})
 _PIP = re.compile(r"pip[\d.]*|uv")
 _PIP_VERBS = frozenset(
@@ -39,19 +42,36 @@ def calls(dockerfile: Dockerfile, command: Command, wanted: frozenset[str]) -> s
     Raises:
         MayCompile: it may compile something.
     """
-    name, argv = command.name, command.argv
+    name, argv, line = command.name, command.argv, dockerfile.line_of(command.span.start)
     if _APT.fullmatch(name) or (name == "sudo" and _APT.fullmatch("".join(argv[1:2]))):
         return set()
     reads_in = name in (".", "source") and not argv[-1].endswith("/bin/activate")
-    inspects = name in BINUTILS or is_downloader(name)
-    if reads_in or not (_PLAIN.fullmatch(name) or inspects or _is_harmless_python(command)):
-        line = dockerfile.line_of(command.span.start)
+    known = _is_plain(name) or _is_harmless_python(command)
+    if reads_in or not known or not all(map(_is_plain, _started_by(command))):
         raise MayCompile(f"line {line} calls {argv[0]}, which may compile something")
+    if name == "tar" and not any(_GZIPPED.search(word) for word in argv):
+        raise MayCompile(f"line {line} calls tar, which may call what came along with them")
     if name in ("echo", "printf"):
         return set()
     code = [value for flag, value in pairwise(argv) if flag == "-c"]
     words = {word.rpartition("/")[2] for word in argv if word not in code}
     return (words & wanted).union(*(mentioned(text, wanted) for text in code))
+
+
+def _is_plain(name: str) -> bool:
+    return bool(_PLAIN.fullmatch(name)) or name in BINUTILS or is_downloader(name)
+
+
+def _started_by(command: Command) -> Iterator[str]:
+    """The names of the commands that find and xargs start."""
+    words = command.argv[1:]
+    if command.name == "find":
+        yield from (
+            after.rpartition("/")[2] for flag, after in pairwise(words) if flag.startswith(("-exec", "-ok"))
+        )
+    elif command.name == "xargs":
+        first = (w for w in words if not w.startswith("-") and not w.isdigit() and "{}" not in w)
+        yield next(first, "").rpartition("/")[2]
 
 
 def _is_harmless_python(command: Command) -> bool:

@@ -21,9 +21,14 @@ from phasewise.model.shell import Command, Script
 from phasewise.model.stages.common_ground import python_image
 from phasewise.model.stages.running import running_stages
 from phasewise.model.syntax.scopes import mount_sources
-from phasewise.model.text import Edit, apply_edits
+from phasewise.model.text import Edit, Span, apply_edits
 
 _FETCHES_CODE = frozenset({"git", "git-lfs"})
+_MACHINES = re.compile(
+    r"\b(arch(es|itectures?|s)?|arm(32|64|hf|v\d)?|aarch64|platforms?|raspberry|silicon|riscv\w*|ppc64\w*|s390x)\b",
+    re.I,
+)
+_OF_COMPILING = re.compile(r"compil|wheel|header|gcc|g\+\+|build[ -]?(tool|essential|dep)", re.I)
 _SYSTEM = ("/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/var")
 """Where Debian's packages have their files."""
 
@@ -34,6 +39,10 @@ class Trimmed(Struct, frozen=True):
     text: str
     gone: tuple[str, ...] = ()
     """The Debian packages that no stage installs any more."""
+    taken: tuple[tuple[int, str], ...] = ()
+    """The packages that a stage loses, with the lines that install them now."""
+    instead: tuple[str, ...] = ()
+    """What is installed in place of some of them."""
     stay: tuple[str, ...] = ()
     reason: str = ""
     """A clause: why the tools that `stay` do."""
@@ -63,21 +72,36 @@ def without_tools(view: RepoView, left_out: Collection[str]) -> Trimmed:
         return Trimmed(dockerfile.text)
     packages = Packages.of(view.census, left_out)
     edits: list[Edit] = []
-    gone: dict[str, None] = {}
+    taken: dict[tuple[int, str], None] = {}
+    instead: dict[str, None] = {}
     stay: dict[str, str] = {}
     for each in found:
         try:
             chosen = _chosen(view, each, packages)
-        except MayCompile as reason:
-            stay |= dict.fromkeys(each.tools, str(reason))
+        except MayCompile as why:
+            stay |= dict.fromkeys(each.tools, str(why))
             continue
-        edits.append(_without(dockerfile, each, chosen))
-        gone |= dict.fromkeys(chosen)
+        edits += _without(dockerfile, each, chosen)
+        taken |= dict.fromkeys(_lines(dockerfile, each, chosen))
+        instead |= dict.fromkeys(name for names in chosen.values() for name in names)
     text = apply_edits(dockerfile.text, edits)
     left = _installed(Dockerfile.parse(text, dockerfile.path))
-    return Trimmed(
-        text, tuple(name for name in gone if name not in left), tuple(stay), next(iter(stay.values()), "")
-    )
+    gone = dict.fromkeys(name for _, name in taken if name not in left)
+    reason = next(iter(stay.values()), "")
+    return Trimmed(text, tuple(gone), tuple(taken), tuple(instead), tuple(stay), reason)
+
+
+def tools_of_builds(view: RepoView) -> tuple[str, ...]:
+    """The tools that `without_tools` looks at: those of stages that only a build needs."""
+    return tuple(dict.fromkeys(name for each in _installs_of_tools(view) for name in each.tools))
+
+
+def _lines(dockerfile: Dockerfile, tools: _Install, chosen: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Where those that are `chosen` to go are named."""
+    for apt in apt_commands(tools.script, "install"):
+        for word, name in zip(apt.packages, apt.names, strict=True):
+            if name in chosen:
+                yield dockerfile.line_of(word.span.start), name
 
 
 def _installed(dockerfile: Dockerfile) -> frozenset[str]:
@@ -92,7 +116,8 @@ def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
     """The RUNs that install tools, in stages that no container runs; or that take them away again themselves."""
     dockerfile = view.dockerfile
     shipped = running_stages(view)
-    for stage in dockerfile.stages:
+    needed = dockerfile.needed_by(view.stage)
+    for stage in (each for each in dockerfile.stages if each.index in needed):
         official = python_image(dockerfile, stage) is not None
         heirs = tuple(
             other
@@ -105,7 +130,7 @@ def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
             if script is None or script.tree is None:
                 continue
             names = dict.fromkeys(name for apt in apt_commands(script, "install") for name in apt.names)
-            tools = tuple(name for name in names if _is_tool(name) and (official or name != "python3-dev"))
+            tools = tuple(name for name in names if _is_tool(name, official))
             passing = installed_and_gone(script)
             if tools and passing.issuperset(tools):
                 yield _Install(instruction, script, tools, heirs, (instruction,))
@@ -113,13 +138,17 @@ def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
                 yield _Install(instruction, script, tools, heirs, runs)
 
 
-def _is_tool(name: str) -> bool:
-    return is_build_tool(name) or is_headers(name) or is_downloader(name)
+def _is_tool(name: str, official: bool) -> bool:
+    """Whether only a build may need it; in other images than Python's own, certificates come with downloaders."""
+    if is_downloader(name) or name == "python3-dev":
+        return official
+    return is_build_tool(name) or is_headers(name)
 
 
 def _chosen(view: RepoView, tools: _Install, packages: Packages) -> dict[str, tuple[str, ...]]:
     """What is installed in place of each of the tools that go: binutils, or nothing. Raises MayCompile."""
     dockerfile = view.dockerfile
+    _check_comments(dockerfile, tools)
     _check_copies(dockerfile, tools)
     _check_apt(dockerfile, tools)
     wanted = frozenset(command for name in tools.tools for command in commands_of(name))
@@ -148,6 +177,14 @@ def _chosen(view: RepoView, tools: _Install, packages: Packages) -> dict[str, tu
     if not chosen:
         raise MayCompile("other commands call them" if called else fetches)
     return chosen
+
+
+def _check_comments(dockerfile: Dockerfile, tools: _Install) -> None:
+    """Raises MayCompile where a comment says that it is for machines whose wheels the measured image does not show."""
+    for line in dockerfile.lines(tools.instruction).of(dockerfile.text).splitlines():
+        comment = line.strip()
+        if comment.startswith("#") and _MACHINES.search(comment):
+            raise MayCompile(f"the comment has other machines in mind: {comment.lstrip('# ')}")
 
 
 def _check_copies(dockerfile: Dockerfile, tools: _Install) -> None:
@@ -180,20 +217,25 @@ def _check_apt(dockerfile: Dockerfile, tools: _Install) -> None:
             raise MayCompile(f"line {instruction.line} uses the package lists of another step")
 
 
-def _without(dockerfile: Dockerfile, tools: _Install, chosen: dict[str, tuple[str, ...]]) -> Edit:
-    """The RUN without the tools; nothing of it where all that it does is to install them."""
+def _without(dockerfile: Dockerfile, tools: _Install, chosen: dict[str, tuple[str, ...]]) -> Iterator[Edit]:
+    """The RUN without the tools, and without what is said of them above where nothing that it named stays.
+
+    Nothing of it where all that it does is to install them.
+    """
     script = tools.script
-    left = {
-        name
-        for apt in apt_commands(script, "install")
-        for one in apt.names
-        for name in chosen.get(one, (one,))
-    }
+    named = {name for apt in apt_commands(script, "install") for name in apt.names}
+    left = {name for one in named for name in chosen.get(one, (one,))}
     served = [] if left else [command for command in script.commands if _prepares_apt(command)]
     text = rewritten(dockerfile, script, lambda name: chosen.get(name, (name,)), served)
     if text is None:
-        return drop_instruction(dockerfile, tools.instruction)
-    return Edit(tools.instruction.span, text)
+        yield drop_instruction(dockerfile, tools.instruction)
+        return
+    yield Edit(tools.instruction.span, text)
+    if not named & left:
+        for comment in tools.instruction.comments:
+            if _OF_COMPILING.search(comment.text):
+                start = dockerfile.text.rfind("\n", 0, comment.span.start) + 1
+                yield Edit(Span(start, dockerfile.text.index("\n", comment.span.end) + 1), "")
 
 
 def _prepares_apt(command: Command) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from msgspec import Struct
@@ -14,10 +15,11 @@ from phasewise.model.dockerfile import Stage
 from phasewise.model.python.installs import Install
 from phasewise.model.python.requirements import Listed
 from phasewise.model.repo import RepoView
-from phasewise.model.stages.common_ground import python_version
+from phasewise.model.stages.common_ground import python_version, version_may_differ
 
 _TOOLS = frozenset({"pip", "setuptools", "uv", "wheel"})
 """Wheels of these come for every machine."""
+_DEBIANS = re.compile(r"/usr/lib/python3[\d.]*/dist-packages$")
 _REPOSITORIES = ("git+", "hg+", "svn+", "bzr+")
 
 
@@ -30,6 +32,7 @@ class Packages(Struct, frozen=True):
 
     census: Census
     distributions: tuple[Distribution, ...]
+    left_out: frozenset[str]
 
     @classmethod
     def of(cls, census: Census, left_out: Collection[str]) -> Packages:
@@ -37,9 +40,9 @@ class Packages(Struct, frozen=True):
         kept = [
             each
             for each in census.distributions
-            if each.name not in left_out and not each.location.endswith("/dist-packages")
+            if each.name not in left_out and not _DEBIANS.match(each.location)
         ]
-        return cls(census, tuple(kept))
+        return cls(census, tuple(kept), frozenset(left_out))
 
     def check(self, view: RepoView, stages: Collection[Stage], found: Collection[Install]) -> str:
         """Nothing that `found`, the installs of `stages`, install is compiled; the answer is why git is needed.
@@ -57,6 +60,7 @@ class Packages(Struct, frozen=True):
                 raise MayCompile(f"{each.name} is compiled from its source")
             if each.built is Built.UNKNOWN:
                 raise MayCompile(f"whether {each.name} is compiled is not known")
+        self._check_whole()
         self._check_python(view, stages)
         fetches = ""
         for install in found:
@@ -71,7 +75,16 @@ class Packages(Struct, frozen=True):
         cloned = next((each.name for each in self.distributions if each.origin == "vcs"), "")
         return fetches or (cloned and f"{cloned} is fetched from a repository")
 
+    def _check_whole(self) -> None:
+        """Raises MayCompile where a distribution is not there that another one requires: it may be installed first."""
+        there = _TOOLS.union(self.left_out, (each.name for each in self.distributions))
+        for each in self.distributions:
+            if absent := min(set(each.requires) - there, default=""):
+                raise MayCompile(f"{absent}, which {each.name} requires, is not in the baseline's image")
+
     def _check_python(self, view: RepoView, stages: Collection[Stage]) -> None:
+        if name := next((name for stage in stages if (name := version_may_differ(view, stage))), None):
+            raise MayCompile(f"a build gives {name} in FROM another value")
         versions = {python_version(view.dockerfile, stage) for stage in stages} - {None}
         for each in self.distributions:
             if "/python3." in each.location and not all(f"/python{v}/" in each.location for v in versions):

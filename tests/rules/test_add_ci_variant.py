@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from came_built import measured
 from msgspec.structs import replace
 
 from phasewise.cli.demo import create as demo
@@ -15,8 +16,7 @@ from phasewise.migration import scan
 from phasewise.migration.git import Repository
 from phasewise.model.builds.references import build_references
 from phasewise.model.builds.yaml_edit import load
-from phasewise.model.census import Built, Census, Distribution
-from phasewise.model.ci.variant import production_of
+from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Declined, FileEdit, Phase, Risk
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.add_ci_variant import AddCiVariant
@@ -382,31 +382,6 @@ def test_the_check_is_short_enough_to_read_and_needs_nothing() -> None:
 
 
 # -- build tools -------------------------------------------------------------------------------------------
-
-
-def measured(view: RepoView, *built_here: str) -> RepoView:
-    """The view with a census in which everything that is asked for came built, but for `built_here`."""
-    names = {each.name for each in production_of(view).requirements} | {"joblib", "scipy", *built_here}
-    needs = {"lightgbm": ("numpy", "scipy"), "scikit-learn": ("joblib", "scipy")}
-    versions = {"numpy": "2.3.5", "scikit-learn": "1.7.2", "scipy": "1.16.3"}
-    exact = {
-        each.name: next(iter(each.parsed.specifier)).version
-        for each in production_of(view).requirements
-        if each.parsed and each.is_exact
-    }
-    found = tuple(
-        Distribution(
-            name,
-            exact.get(name) or versions.get(name, "1"),
-            "/opt/venv/lib/python3.11/site-packages",
-            50 * MB if name in needs else MB,
-            (name.replace("-", "_").replace("scikit_learn", "sklearn"),),
-            needs.get(name, ()),
-            built=Built.HERE if name in built_here else Built.ELSEWHERE,
-        )
-        for name in sorted(names)
-    )
-    return replace(view, census=Census(1_000 * MB, (), 1_000 * MB, distributions=found))
 
 
 def test_compilers_stay_out_where_every_package_comes_built(

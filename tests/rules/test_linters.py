@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from came_built import measured
 from msgspec import Struct
 from story_runs import REPOSITORIES
 
@@ -49,7 +50,7 @@ class Linted(Struct, frozen=True):
 def linted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Linted:
     place: Path = REPOSITORIES[request.param].create(tmp_path_factory.mktemp("linted") / request.param)
     repository = Repository.open(place)
-    start = view(repository, "HEAD", scan(repository, "HEAD")[0])
+    start = measured(view(repository, "HEAD", scan(repository, "HEAD")[0]))
     phases = [phase for phase in make_plan(start, Wishes()).phases if phase.risk is not Risk.ASK]
     own = start.target.dockerfile
     before = findings(place, start, [own])[own]
