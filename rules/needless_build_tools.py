@@ -29,9 +29,9 @@ _CENSUS = Census(300_000_000, (), 300_000_000, distributions=(_FLASK, _NUMPY))
 _FILES = {"requirements.txt": "flask==3.1.2\nnumpy>=2\n"}
 _COSTS = (
     "A version that comes without a wheel, or a build for another kind of machine (arm64), may need them again. That "
-    "build stops at the install and says so: `command 'gcc' failed: No such file or directory`, or `Cannot find "
-    "command 'git'`. Then roll this phase back, or install the tool again. A package whose compiled part is optional "
-    "is installed without it."
+    "build stops at the install and says so, `No such file or directory: 'gcc'`, or `Cannot find command 'git'`. Then "
+    "roll this phase back, or install the tool again. A package whose compiled part is optional is installed without "
+    "it."
 )
 
 
@@ -39,6 +39,8 @@ class NeedlessBuildTools(Rule):
     """Many a builder installs gcc or build-essential because some package once needed it. Where all packages come as
     wheels by now, nothing calls it, and every build that does not find the step in the cache waits for it: of a builder
     that was measured such tools were 21 of 65 seconds.
+
+    Looked at are stages that only build, and steps that remove their tools again themselves.
 
     Proof is the baseline's image, distribution by distribution: a wheel that is pure Python, or one tagged manylinux or
     musllinux, was not compiled here. One tagged linux_x86_64 was, as package indexes take none of those: then all tools
@@ -169,7 +171,7 @@ def _why(trimmed: Trimmed, census: Census) -> str:
     parts = [
         f"Nothing needs {names}. Of the {len(installed)} Python packages in the baseline's image {compiled} have "
         "compiled parts, which came built in their wheels; the others have none. No other command of the stage calls "
-        "the tools, no other stage takes files of theirs, and no container runs the stage."
+        "the tools, no other stage takes files of theirs, and no image that runs has them."
     ]
     if trimmed.instead:
         parts.append(

@@ -37,6 +37,8 @@ class Story(Struct, frozen=True):
     """Console scripts that must still be there."""
     reruns: tuple[str, ...] = ()
     """What the RUNs say that a change of code runs again."""
+    compiles: str = ""
+    """A word of why needless_build_tools takes none once the baseline was measured; empty: it does."""
     variant: str = ""
     """The Dockerfile that add_ci_variant adds."""
     pin: tuple[str, str, str] = ("", "", "")
@@ -64,6 +66,7 @@ STORIES = (
         measured=("add_ci_variant",),
         scripts=("uvicorn", "alembic"),
         reruns=("uv pip install --system --no-deps",),
+        compiles="pytest is not in the baseline's image",  # INCLUDE_DEV installs it
         variant="docker/api.ci.Dockerfile",
         pin=("pyproject.toml", "fastapi==", "0.0.1"),
     ),
@@ -73,6 +76,7 @@ STORIES = (
         {"drop_compileall": "nothing compiles", "split_base_builder": "no stage that the image inherits"},
         most_percent=100,
         measured=("add_ci_variant",),
+        compiles="lightgbm is compiled from its source",
         variant="python-ai-service/Dockerfile.ci",
         pin=("python-ai-service/requirements.txt", "fastapi==", "0.0.1"),
     ),
@@ -172,6 +176,13 @@ def test_the_image_gets_smaller(migrated: Migrated) -> None:
 
 def test_nothing_is_left_to_propose(migrated: Migrated) -> None:
     assert [phase.id for phase in migrated.session.plan().phases if phase.risk is not Risk.ASK] == []
+
+
+def test_the_builder_has_no_compiler_that_nothing_needs(migrated: Migrated) -> None:
+    """That is known once the baseline was measured."""
+    declined = {each.id: each.reason for each in migrated.session.plan().declined}
+    assert ("needless_build_tools" in migrated.jobs) == (not migrated.story.compiles)
+    assert migrated.story.compiles in declined["needless_build_tools"]
 
 
 def test_the_console_scripts_are_still_there(migrated: Migrated) -> None:

@@ -71,9 +71,9 @@ def test_the_phase_tells_what_was_measured_its_price_and_the_way_back() -> None:
     assert phase.predicted.image_bytes is None
     for word in (
         "stops at the install",
-        "command 'gcc' failed",
+        "No such file or directory: 'gcc'",
         "Cannot find command 'git'",
-        "roll this phase back",
+        "roll this phase back, or install",
     ):
         assert word in phase.costs
 
