@@ -205,7 +205,7 @@ def _why(
 def _predicted(saving: int | None, path: str) -> Prediction:
     if saving is None:
         return Prediction(
-            None, f"where the baseline's image, once built, has the packages of {path} is not known"
+            None, f"not measured: the baseline's image was not built yet, or has nothing under {path}"
         )
     return Prediction(
         -saving, f"bytes of symbol sections in the compiled files of {path}, *.libs/ not counted"
