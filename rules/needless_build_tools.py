@@ -43,7 +43,8 @@ class NeedlessBuildTools(Rule):
     Looked at are stages that only build, and steps that remove their tools again themselves.
 
     Proof is the baseline's image, distribution by distribution: a wheel that is pure Python, or one tagged manylinux or
-    musllinux, was not compiled here. One tagged linux_x86_64 was, as package indexes take none of those: then all tools
+    musllinux, was not compiled here. One tagged linux_x86_64 was, as package indexes take none of those, unless its
+    files name Red Hat's compilers on Debian (lightgbm's wheel got its right name after it was built): then all tools
     stay. So they do when a list asks for something that the measured image does not have, when another command of the
     stage may compile (make, npm, a script), when another stage takes files out of /usr, or when a container runs the
     stage, built by its name too. git stays where something comes from a repository, and curl where it is called. Where

@@ -19,6 +19,7 @@ from phasewise.migration.probes.environments import (
     data_of,
     distributions_in,
     imports_of,
+    is_library,
     is_site_folder,
     normalised,
     origin_of,
@@ -178,6 +179,7 @@ def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]
             owners.update(dict.fromkeys(files, name))
             found.append((name, site, distribution, files))
     bytecode, legacy = _bytecode_by_owner(census, owners)
+    elves = dict(census.elves)
     described = [
         {
             "name": name,
@@ -190,12 +192,20 @@ def distributions(census: Census) -> tuple[list[dict[str, Any]], dict[str, str]]
             "imports": imports_of(distribution),
             "requires": list(distribution.requires or ()),
             "data": data_of(site, files & set(census.sizes)),
-            "built": built_where(distribution),
+            "built": built_where(distribution, _compilers(census, elves, files)),
             "origin": origin_of(distribution),
         }
         for name, site, distribution, files in found
     ]
     return described, owners
+
+
+def _compilers(census: Census, elves: dict[str, Elf], files: set[str]) -> list[list[str]]:
+    """What each compiled one of `files` says of its compilers; nothing on another system than Debian."""
+    if not os.path.isdir(census.root + "/var/lib/dpkg"):
+        return []
+    compiled = (path for path in files if path in elves or is_library(path))
+    return [elves[path].compilers if path in elves else [] for path in compiled]
 
 
 def _files(census: Census, site: str, distribution: metadata.Distribution) -> set[str]:

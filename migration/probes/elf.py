@@ -7,6 +7,7 @@ import struct
 from typing import BinaryIO
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
+_COMMENT_BYTES = 65_536
 _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 14, 15, 29
 
 
@@ -26,6 +27,8 @@ class Elf:
         self.runpath: list[str] = []
         self.interpreter = ""
         self.strippable_bytes = 0
+        self.compilers: list[str] = []
+        """What each part of it says that GCC made it, `GCC: (Debian 12.2.0-14) 12.2.0`."""
         self._loads: list[tuple[int, int, int, int]] = []
         with open(path, "rb") as file:
             self._file: BinaryIO = file
@@ -126,7 +129,7 @@ class Elf:
         return os.fsdecode(data.partition(b"\0")[0])
 
     def _read_sections(self) -> None:
-        """Adds up what `strip` removes: symbol and debug sections (the section table may be missing)."""
+        """Adds up what `strip` removes, symbol and debug sections; reads the compilers. The table may be missing."""
         if not self._section_offset or not self._section_count:
             return
         layout = struct.Struct(self._order + ("IIQQQQIIQQ" if self._wide else "IIIIIIIIII"))
@@ -138,10 +141,13 @@ class Elf:
         ]
         _, _, _, _, names_offset, names_bytes, *_ = sections[self._names_index]
         names = self._at(names_offset, names_bytes)
-        for name_offset, _kind, _flags, _address, _offset, size, *_ in sections:
+        for name_offset, _kind, _flags, _address, offset, size, *_ in sections:
             name = names[name_offset:].partition(b"\0")[0]
             if name in (b".symtab", b".strtab") or name.startswith((b".debug", b".zdebug")):
                 self.strippable_bytes += size
+            elif name == b".comment":
+                said = self._at(offset, min(size, _COMMENT_BYTES)).decode("utf-8", "replace").split("\0")
+                self.compilers += [each for each in said if each.startswith("GCC: ")]
 
 
 def read_elf(path: str) -> Elf | None:

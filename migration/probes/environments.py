@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 
 _SIDE_SHOWS = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks"}
@@ -106,18 +106,29 @@ def data_of(site: str, files: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def built_where(distribution: metadata.Distribution) -> str:
+def built_where(distribution: metadata.Distribution, compilers: Iterable[Sequence[str]] = ()) -> str:
     """`pure`, or `here` or `elsewhere` where it has compiled files, by the tags of its wheel; empty: not known.
 
-    PyPI takes wheels for Linux with manylinux and musllinux tags only, so that any other one was made here.
+    PyPI takes wheels for Linux with manylinux and musllinux tags only, so that any other one was made here; unless it
+    was renamed after it was built, and its metadata kept the first tag (lightgbm 4.6.0). Then `compilers` tell, those
+    that each compiled file names, on Debian: what is linked there has a part of Debian's GCC in it, and the images
+    that manylinux wheels are built in have Red Hat's.
     """
     tags = re.findall(r"^Tag: *\S+-(\S+)\s*$", distribution.read_text("WHEEL") or "", re.M)
     platforms = {platform for tag in tags for platform in tag.split(".")}
     if platforms == {"any"}:
-        return "" if any(map(_BINARY.search, recorded_files(distribution) or (".so",))) else "pure"
+        return "" if any(map(is_library, recorded_files(distribution) or (".so",))) else "pure"
     if not platforms or "any" in platforms:
         return ""
-    return "elsewhere" if all(map(re.compile("manylinux|musllinux").match, platforms)) else "here"
+    files = [*compilers]
+    foreign = all(names and all("(Red Hat " in name for name in names) for names in files)
+    tagged = all(map(re.compile("manylinux|musllinux").match, platforms))
+    return "elsewhere" if tagged or (files and foreign) else "here"
+
+
+def is_library(path: str) -> bool:
+    """Whether a file is compiled, by its name."""
+    return bool(_BINARY.search(path))
 
 
 def origin_of(distribution: metadata.Distribution) -> str:

@@ -91,6 +91,15 @@ def test_what_was_compiled_in_the_build_is_told_from_wheels(full: Census) -> Non
     assert built["idna"] is built["pip"] is Built.PURE
 
 
+def test_a_wheel_that_kept_its_first_tag_came_built(engine: Engine, make_image) -> None:
+    image = make_image(
+        "renamed", "FROM python:3.12-slim\nRUN pip install --no-cache-dir --no-deps lightgbm==4.6.0\n"
+    )
+    found = take_census(engine, image).distribution("lightgbm")
+    assert found is not None
+    assert found.built is Built.ELSEWHERE
+
+
 def test_the_packages_behind_loaded_libraries_are_known(engine: Engine, environment: str) -> None:
     census = take_census(engine, environment)
     assert "psycopg2" in census.library_packages["libpq5"]

@@ -76,7 +76,6 @@ STORIES = (
         {"drop_compileall": "nothing compiles", "split_base_builder": "no stage that the image inherits"},
         most_percent=100,
         measured=("add_ci_variant",),
-        compiles="lightgbm is compiled from its source",
         variant="python-ai-service/Dockerfile.ci",
         pin=("python-ai-service/requirements.txt", "fastapi==", "0.0.1"),
     ),

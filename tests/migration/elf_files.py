@@ -13,6 +13,7 @@ def write_elf(
     runpath: str = "",
     misaligned: bool = False,
     debug_bytes: int = 0,
+    comment: str = "",
     wide: bool = True,
 ) -> Path:
     """A little-endian shared library of one loaded segment, 64 bits `wide` or 32."""
@@ -26,17 +27,20 @@ def write_elf(
     dynamic_at, entry = 0x200, "<qQ" if wide else "<iI"
     strings_at = dynamic_at + (len(tags) + 2) * struct.calcsize(entry)
     dynamic = b"".join(struct.pack(entry, *tag) for tag in [*tags, (5, base + strings_at), (0, 0)])
-    names = b"\0.debug_info\0.symtab\0.text\0"
+    names = b"\0.debug_info\0.symtab\0.text\0.comment\0"
     names_at = strings_at + len(strings)
-    sections_at = names_at + len(names)
+    said = comment.encode()
+    comment_at = names_at + len(names)
+    sections_at = comment_at + len(said)
     sections = [
         (0, 0, 0),
         (1, names_at, debug_bytes),
         (13, names_at, 0),
         (21, names_at, 7),
+        (27, comment_at, len(said)),
         (0, names_at, len(names)),
     ]
-    body = dynamic + strings + names + b"".join(_section(*section, wide) for section in sections)
+    body = dynamic + strings + names + said + b"".join(_section(*section, wide) for section in sections)
     address = base + (8 if misaligned else 0)
     size = dynamic_at + len(body)
     segments = [

@@ -20,12 +20,14 @@ def test_what_a_library_says_of_itself_is_read(tmp_path: Path, wide: bool) -> No
         soname="liba.so.2",
         runpath="$ORIGIN/../libs:/opt/lib",
         debug_bytes=1234,
+        comment="GCC: (GNU) 12.2.1\0clang version 14\0GCC: (Debian 12.2.0-14) 12.2.0\0",
         wide=wide,
     )
     elf = Elf(str(path))
     assert elf.needed == ["libb.so.1", "libc.so.6"]
     assert (elf.soname, elf.rpath, elf.runpath) == ("liba.so.2", [], ["$ORIGIN/../libs", "/opt/lib"])
     assert elf.strippable_bytes == 1234
+    assert elf.compilers == ["GCC: (GNU) 12.2.1", "GCC: (Debian 12.2.0-14) 12.2.0"]
     assert not elf.misaligned
     assert not elf.truncated
 

@@ -196,6 +196,35 @@ def test_tags_tell_where_a_distribution_was_compiled(
     assert found["built"] == built
 
 
+RED_HAT = "GCC: (GNU) 12.2.1 20221121 (Red Hat 12.2.1-7)\0GCC: (GNU) 4.8.5 20150623 (Red Hat 4.8.5-44)\0"
+DEBIAN = "GCC: (Debian 12.2.0-14) 12.2.0\0"
+
+
+@pytest.mark.parametrize(
+    ("comments", "system", "built"),
+    [
+        ({"pkg/a.so": RED_HAT, "pkg/b.so.1": RED_HAT}, "dpkg", "elsewhere"),
+        ({"pkg/a.so": RED_HAT, "pkg/b.so.1": DEBIAN}, "dpkg", "here"),
+        ({"pkg/a.so": RED_HAT + DEBIAN}, "dpkg", "here"),
+        ({"pkg/a.so": "rustc version 1.91.0\0"}, "dpkg", "here"),
+        ({"pkg/a.so": RED_HAT, "pkg/b.so": None}, "dpkg", "here"),
+        ({"pkg/a.so": RED_HAT}, "rpm", "here"),
+        ({}, "dpkg", "here"),
+    ],
+)
+def test_a_wheel_that_was_renamed_is_told_by_its_compilers(
+    tmp_path: Path, comments: dict[str, str | None], system: str, built: str
+) -> None:
+    install(tmp_path, "pkg", dict.fromkeys(["pkg/__init__.py", *comments], 1))
+    (tmp_path / SITE / "pkg-1.0.dist-info/WHEEL").write_text("Tag: py3-none-linux_x86_64\n")
+    (tmp_path / "var/lib" / system).mkdir(parents=True)
+    for path, comment in comments.items():
+        if comment is not None:
+            write_elf(tmp_path / SITE / path, comment=comment)
+    [found] = take(str(tmp_path))["distributions"]
+    assert found["built"] == built
+
+
 @pytest.mark.parametrize(
     ("text", "origin"),
     [
