@@ -17,22 +17,26 @@ from phasewise.rules.base import Example, Picks, Rule
 _BUILD_TOOLS = frozenset({"binutils", "gcc", "g++", "build-essential", "clang", "gfortran", "dpkg-dev"})
 
 _STRIP = """\
-# Strip symbols. Never in *.libs/, which patchelf rewrote; a result is kept when it is smaller and
-# its segments are still aligned to pages.
+# Strip symbols, on all processors. Never in *.libs/, which patchelf rewrote; a result is kept when it
+# is smaller and its segments are still aligned to pages.
 RUN set -eu; \\
-    {install}before=$(du -sk {path}); \\
+    {install}before=$(du -sk {path}); processors=$(nproc); workers=; \\
     find {path} -type f -name '*.so*' ! -path '*.libs/*' > /tmp/libraries; \\
-    while IFS= read -r library; do \\
-        strip --strip-unneeded -o /tmp/stripped "$library" 2> /tmp/refused || continue; \\
-        [ "$(stat -c %s /tmp/stripped)" -lt "$(stat -c %s "$library")" ] || continue; \\
-        readelf -lW /tmp/stripped > /tmp/headers || continue; \\
-        awk '$1 == "LOAD" {{ print $2, $3, $NF }}' /tmp/headers > /tmp/segments; \\
-        while read -r offset address align; do \\
-            [ $(((offset - address) % align)) -eq 0 ] || continue 2; \\
-        done < /tmp/segments; \\
-        cat /tmp/stripped > "$library"; \\
-    done < /tmp/libraries; \\
-    rm -f /tmp/libraries /tmp/stripped /tmp/refused /tmp/headers /tmp/segments; \\
+    for worker in $(seq "$processors"); do \\
+        turn=0; \\
+        while IFS= read -r library; do \\
+            turn=$((turn % processors + 1)); [ "$turn" -eq "$worker" ] || continue; \\
+            strip --strip-unneeded -o "/tmp/stripped$worker" "$library" 2> "/tmp/refused$worker" || continue; \\
+            [ "$(stat -c %s "/tmp/stripped$worker")" -lt "$(stat -c %s "$library")" ] || continue; \\
+            readelf -lW "/tmp/stripped$worker" > "/tmp/headers$worker" || continue; \\
+            while read -r kind offset address _ _ _ align; do \\
+                [ "$kind" != LOAD ] || [ $(((offset - address) % ${{align##* }})) -eq 0 ] || continue 2; \\
+            done < "/tmp/headers$worker"; \\
+            cat "/tmp/stripped$worker" > "$library"; \\
+        done < /tmp/libraries & workers="$workers $!"; \\
+    done; \\
+    for worker in $workers; do wait "$worker"; done; \\
+    rm -f /tmp/libraries /tmp/stripped* /tmp/refused* /tmp/headers*; \\
     after=$(du -sk {path}); echo "stripped: $((${{before%%[!0-9]*}} - ${{after%%[!0-9]*}})) kB less"
 """
 

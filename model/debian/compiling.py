@@ -21,7 +21,7 @@ _APT = re.compile(r"apt(-get|-mark|-cache|-key)?|aptitude|dpkg(-query)?|update-c
 _PLAIN = re.compile(
     r"|[:.\[]|cd|export|unset|set|source|test|true|false|echo|printf|exit|read|shift|local|break|continue|return|umask"
     r"|sleep|mkdir|rm|rmdir|mv|cp|ln|install|touch|chmod|chown|chgrp|cat|tee|head|tail|grep|cut|sort|uniq|wc|tr|sed"
-    r"|awk|find|xargs|du|df|ls|stat|ldd|ldconfig|file|which|command|type|date|dirname|basename|uname|id|nproc|seq|expr"
+    r"|awk|find|xargs|du|df|ls|stat|ldd|ldconfig|file|which|command|type|date|dirname|basename|uname|id|nproc|seq|wait|expr"
     r"|tar|unzip|gunzip|gzip|useradd|groupadd|adduser|addgroup|usermod|virtualenv"
 )
 """Commands that compile nothing themselves."""

@@ -15,7 +15,7 @@ from phasewise.model.stages.written_files import may_write
 _READS = re.compile(
     r"|cd|export|unset|local|umask|exit|break|continue|return|shift|read|sleep|date|ls|head|tail|grep|cut|sort|uniq"
     r"|wc|tr|awk|du|df|stat|readelf|ldd|file|which|command|type|printf|dirname|basename|uname|id|nproc|cat|strip"
-    r"|update-ca-certificates|locale-gen|dpkg|dpkg-query|apt-mark|apt-cache|expr|seq|compileall"
+    r"|update-ca-certificates|locale-gen|dpkg|dpkg-query|apt-mark|apt-cache|expr|seq|wait|compileall"
 )
 """Commands that leave nothing behind, or only where Debian's packages do; redirects are looked at apart."""
 _ASKS = re.compile(

@@ -9,7 +9,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.shell import Command, Script
 
 _HELPERS = re.compile(
-    r"|set|:|true|echo|printf|du|stat|readelf|awk|cat|grep|file|read|test|\[|continue|break"
+    r"|set|:|true|echo|printf|du|stat|readelf|awk|cat|grep|file|read|test|\[|continue|break|seq|nproc|wait"
 )
 """What goes on around a strip, an assignment among it, and changes no file that stays."""
 _PASSING = ("/tmp/", "/var/lib/apt/lists")

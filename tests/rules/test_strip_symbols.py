@@ -1,5 +1,10 @@
-"""What stripping saves, by the census of an image whose packages may have stood elsewhere."""
+"""What stripping saves, by the census of an image whose packages may have stood elsewhere; what its step does."""
 
+import os
+import subprocess
+from pathlib import Path
+
+import dockerfile as buildkit
 import pytest
 
 from phasewise.model.census import Census, Distribution
@@ -59,3 +64,65 @@ def test_nothing_to_strip_is_a_reason() -> None:
     declined = answer([VENV], {"/usr/local": 7_000_000})
     assert isinstance(declined, Declined)
     assert "less than 1 MB" in declined.reason
+
+
+TOOLS = {
+    # A library's file holds what readelf would print of it.
+    "strip": 'grep -q foreign "$4" && exit 1\ngrep -v symbols "$4" > "$3"',
+    "readelf": '/bin/cat "$2"',
+    "nproc": "echo 3",
+}
+ALIGNED = "  LOAD 0x001000 0x0000000000002000 0x0000000000002000 0x10 0x10 R E 0x1000\n"
+ASKEW = "  LOAD 0x001000 0x0000000000002008 0x0000000000002000 0x10 0x10 RW  0x1000\n"
+
+
+def run_step(folder: Path, libraries: dict[str, str], **tools: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the step of the rule, as the shell would, on `libraries` of the environment below `folder`."""
+    phase = answer([VENV], {VENV: 5_000_000})
+    assert isinstance(phase, Phase), phase
+    (run,) = [each for each in buildkit.parse_string(phase.edits[0].after) if "du -sk" in "".join(each.value)]
+    environment, passing, programs = (folder / name for name in ("venv", "passing", "programs"))
+    for path, text in {f"venv/{name}": text for name, text in libraries.items()}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    passing.mkdir()
+    programs.mkdir()
+    for name, text in {"apt-get": "", **TOOLS, **tools}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    command = run.value[0].replace("rm -rf /var/lib/apt/lists/*;", "").replace("/tmp/", f"{passing}/")
+    done = subprocess.run(
+        ["sh", "-c", command.replace("/opt/venv", str(environment))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+    )
+    assert done.returncode or not [*passing.iterdir()]
+    return done
+
+
+def test_every_library_is_stripped_unless_that_does_not_help_or_harms(tmp_path: Path) -> None:
+    plain = {f"package {number}/it.cpython-312.so": ALIGNED + "symbols\n" for number in range(8)}
+    kept = {
+        "numpy.libs/libblas.so.0": ALIGNED + "symbols\n",
+        "package/askew.so": ALIGNED + ASKEW + "symbols\n",
+        "package/foreign.so": ALIGNED + "symbols\nforeign\n",
+        "package/bare.so": ALIGNED,
+        "package/module.py": "symbols\n",
+    }
+    done = run_step(tmp_path, plain | kept)
+    assert done.returncode == 0, done.stderr
+    assert "stripped: " in done.stdout
+    assert {name: (tmp_path / "venv" / name).read_text() for name in plain} == dict.fromkeys(plain, ALIGNED)
+    assert {name: (tmp_path / "venv" / name).read_text() for name in kept} == kept
+
+
+def test_a_library_that_could_not_be_written_ends_the_build(tmp_path: Path) -> None:
+    libraries = {f"{number}.so": ALIGNED + "symbols\n" for number in range(4)}
+    assert run_step(tmp_path, libraries, cat="exit 1").returncode != 0
+
+
+def test_nothing_to_strip_ends_no_build(tmp_path: Path) -> None:
+    done = run_step(tmp_path, {"package/module.py": ""})
+    assert done.returncode == 0, done.stderr
