@@ -6,19 +6,19 @@ from phasewise.model.pruning.parts import Parts
 
 _OWN = "from importlib.metadata import distributions"
 
-_READ = r"""import re; \
+_READ = r"""import re, shutil; \
     from importlib.metadata import distributions; \
     from pathlib import Path; \
     sites = [*map(str, Path("{path}").glob("lib/python*/*-packages"))] or ["{path}"]; \
     installed = [*distributions(path=sites)]; \
-    files = [file for each in installed for file in each.files or () if file.locate().exists()]; \
+    files = [file for each in installed for file in each.files or () \
+        if file.suffix != ".pyc" and file.locate().exists()]; \
     code = [file for file in files if file.suffix == ".py" and not re.search("/tests?/", str(file))]; \
     # What is imported, and by which package.
     imports = {{(file.parts[0], name) for file in code for name in re.findall( \
         r"(?m)^\s*(?:from|import)\s+([\w.]+(?:\s+import\s+tests\b)?)", file.locate().read_text("utf-8", "ignore"))}}"""
 
 _TESTS = r"""; \
-    import shutil; \
     # Tests that nothing but tests imports.
     used = {{re.sub(r"\s+import\s+", ".", name) if name[0] != "." else package \
         for package, name in imports if re.search(r"\btests?\b", name)}}; \
@@ -29,12 +29,11 @@ _TESTS = r"""; \
 
 _HEADERS = r"""; \
     # Not from packages that compile while they run.
-    [file.locate().unlink() for file in files if file.locate().is_file() and re.search( \
+    [file.locate().unlink() for file in files if re.search( \
         r"^(?!torch|triton|nvidia|cu|numba|cffi|cppyy|jax|tensorflow).*\binclude/.*\.(h|hh|hpp|hxx)$" \
-        r"|^(?!.*libcudadevrt).*\.a$", str(file))]"""
+        r"|^(?!.*libcudadevrt).*\.a$", str(file)) and file.locate().is_file()]"""
 
 _UNNEEDED = r"""; \
-    import subprocess, sys; \
     # Installers that no other package requires or imports.
     others = [each for each in installed if each.metadata["Name"] not in ("pip", "setuptools", "wheel")]; \
     own = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack"); \
@@ -43,7 +42,9 @@ _UNNEEDED = r"""; \
     unneeded = [tool for tool, use in dict(pip="pip", wheel="wheel", \
         setuptools="setuptools|pkg_resources|distutils").items() \
         if not any(re.match(rf"({{use}})\b", need) for need in needed)]; \
-    unneeded and subprocess.run([sys.executable, "-m", "pip", "uninstall", "--yes", *unneeded], check=True)"""
+    gone = {{each.locate_file(re.match(r"(\.\.|__pycache__)?/.*|[^/]+", str(file))[0]) for each in installed \
+        if each.metadata["Name"] in unneeded for file in each.files or ()}}; \
+    [shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True) for path in gone]"""
 
 _KEPT = "# Tests that a package imports itself stay, and so do */testing and all dist-info.\n"
 

@@ -30,7 +30,6 @@ _FOREIGN = re.compile(rf"(?m)(^\s*|;\s*)(import|from)\s+(?!{_MODULES})")
 _WRITES = re.compile(
     r"open\(|write|download|copy|move|mkdir|link_?to|rename|retrieve|save|system\(|run\(|exec\(|call\(|check_|[pP]open"
 )
-_UNINSTALLS = re.compile(r"""subprocess\.run\(\[sys\.executable, "-m", "pip", "uninstall"[^)]*\)""")
 _SMOKE_TEST = re.compile(r"\s*import [\w., ]+(;\s*(print|assert)\b[^;]*)*;?\s*")
 
 
@@ -90,7 +89,6 @@ def _is_harmless(argv: tuple[str, ...]) -> bool:
         case ["-m", "spacy", "download", *_]:
             return True
         case ["-c", program, *_]:
-            program = _UNINSTALLS.sub("", program)
             known = _PROGRAM.match(program) is not None and not _FOREIGN.search(program)
             return _SMOKE_TEST.fullmatch(program) is not None or (known and not _WRITES.search(program))
     return False
