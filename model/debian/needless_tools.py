@@ -20,7 +20,7 @@ from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.common_ground import python_image
 from phasewise.model.stages.running import running_stages
-from phasewise.model.syntax.scopes import mount_sources
+from phasewise.model.syntax.scopes import stage_mounts
 from phasewise.model.text import Edit, Span, apply_edits
 
 _FETCHES_CODE = frozenset({"git", "git-lfs"})
@@ -192,16 +192,21 @@ def _check_copies(dockerfile: Dockerfile, tools: _Install) -> None:
     found = {stage.index for stage in tools.stages}
     names = {label.lower() for stage in tools.stages for label in (stage.label, str(stage.index))}
     for instruction in dockerfile.instructions:
-        if instruction.keyword == "RUN" and names.intersection(map(str.lower, mount_sources(instruction))):
-            raise MayCompile(f"line {instruction.line} mounts the stage")
+        for name, path in stage_mounts(instruction) if instruction.keyword == "RUN" else ():
+            if name.lower() in names and _is_debians(dockerfile.expand(path, instruction)):
+                raise MayCompile(f"line {instruction.line} mounts {path} of the stage")
         source = dockerfile.source_stage(instruction)
         if source is None or source.index not in found:
             continue
         for word in dockerfile.words(instruction)[:-1]:
-            value = dockerfile.expand(word.value, instruction) or "/"
-            path = posixpath.normpath(posixpath.join("/", re.split(r"[*?\[]", value)[0]))
-            if not within(path, "/usr/local") and any(overlap(path, place) for place in _SYSTEM):
+            if _is_debians(dockerfile.expand(word.value, instruction)):
                 raise MayCompile(f"line {instruction.line} copies {word.value} from the stage")
+
+
+def _is_debians(path: str | None) -> bool:
+    """Whether files of Debian's packages may be found at a path of a stage; None is a path that is not known."""
+    place = posixpath.normpath(posixpath.join("/", re.split(r"[*?\[]", path or "/")[0]))
+    return not within(place, "/usr/local") and any(overlap(place, each) for each in _SYSTEM)
 
 
 def _check_apt(dockerfile: Dockerfile, tools: _Install) -> None:

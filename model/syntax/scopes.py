@@ -99,8 +99,18 @@ def after(scope: Scope, instructions: Iterable[Instruction]) -> Scope:
 
 def mount_sources(instruction: Instruction) -> tuple[str, ...]:
     """What the `--mount`s of a RUN name with `from=`, as written."""
-    fields = (part.partition("=") for mount in instruction.flags_named("mount") for part in mount.split(","))
-    return tuple(dequote(value.strip('"')) for key, _, value in fields if key.strip(' "').lower() == "from")
+    return tuple(name for name, _ in stage_mounts(instruction))
+
+
+def stage_mounts(instruction: Instruction) -> tuple[tuple[str, str], ...]:
+    """The `from=` and the `source=` of those `--mount`s of a RUN that have a `from=`, as written; all of it is `/`."""
+    found = []
+    for mount in instruction.flags_named("mount"):
+        fields = (part.partition("=") for part in mount.split(","))
+        options = {key.strip(' "').lower(): dequote(value.strip('"')) for key, _, value in fields}
+        if "from" in options:
+            found.append((options["from"], options.get("source", options.get("src", "/"))))
+    return tuple(found)
 
 
 def is_root(user: str) -> bool:

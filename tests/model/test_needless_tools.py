@@ -225,7 +225,12 @@ def test_a_stage_that_is_built_by_name_keeps_its_tools() -> None:
         ("COPY --from=builder /usr/lib/x86_64-linux-gnu/libpq.so.5 /usr/lib/\n", "copies /usr/lib/x86"),
         ("COPY --from=builder / /\n", "copies / from the stage"),
         ("COPY --from=0 /usr /usr\n", "copies /usr from the stage"),
-        ("RUN --mount=from=builder,target=/b cp /b/usr/bin/git /usr/bin\n", "mounts the stage"),
+        ("RUN --mount=from=builder,target=/b cp /b/usr/bin/git /usr/bin\n", "mounts / of the stage"),
+        ("RUN --mount=from=BUILDER,src=usr/bin,dst=/b cp /b/git /usr/bin\n", "mounts usr/bin of the stage"),
+        (
+            "RUN --mount=from=builder,source=$WHERE,target=/b cp /b/git /usr/bin\n",
+            "mounts $WHERE of the stage",
+        ),
     ],
 )
 def test_files_of_the_tools_that_another_stage_takes(copy: str, said: str) -> None:
@@ -235,6 +240,11 @@ def test_files_of_the_tools_that_another_stage_takes(copy: str, said: str) -> No
 def test_what_pip_puts_into_usr_local_may_be_copied() -> None:
     final = f"{FINAL}COPY --from=builder /usr/local/lib/python3.12/ /usr/local/lib/python3.12/\n"
     assert trimmed(view_of(f"{TOOLS}{INSTALL}", final=final)).gone
+
+
+def test_a_tool_of_its_own_may_be_lent_to_another_stage() -> None:
+    lent = "RUN --mount=type=bind,from=builder,source=/root/.local/bin/uv,target=/tmp/uv /tmp/uv --version\n"
+    assert trimmed(view_of(f"{TOOLS}{INSTALL}", final=f"{FINAL}{lent}")).gone
 
 
 def test_another_python_or_platform_is_not_known() -> None:
