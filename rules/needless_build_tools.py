@@ -37,8 +37,8 @@ _COSTS = (
 
 class NeedlessBuildTools(Rule):
     """Many a builder installs gcc or build-essential because some package once needed it. Where all packages come as
-    wheels by now, nothing calls it, and every build that does not find the step in the cache waits for it: of two
-    projects that were measured, cold builds took 10 of 56 and 11 of 62 seconds less without.
+    wheels by now, nothing calls it, and every build that does not find the step in the cache waits for it: cold builds
+    of two projects, 50 to 71 seconds long, took 9 to 23 seconds less without in four comparisons.
 
     Looked at are stages that only build, and steps that remove their tools again themselves.
 
