@@ -10,6 +10,7 @@ from phasewise.model.downloads.mounting import Mounting, mounting
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
 from phasewise.model.text import apply_edits
+from phasewise.model.wording import listed
 from phasewise.rules.base import Example, Picks, Rule
 
 
@@ -20,11 +21,12 @@ class CacheMounts(Rule):
     It saves downloading, not bytes of the image. What switches the cache off goes (`--no-cache-dir`; a
     PIP_NO_CACHE_DIR of the image stays and is emptied for the command alone), and so does what would empty
     it: `rm -rf /var/lib/apt/lists/*` inside a mounted directory cleans the cache. For apt, the official
-    images' docker-clean removes every downloaded package, so it has to go; two builds must not write to the
-    cache at once (`sharing=locked`); and only the lists are mounted of /var/lib/apt, since the rest says which
-    packages were installed automatically. A mount belongs to root by default, and so do
-    the folders on the way to it: other users get their id, and a folder outside of their home. Poetry
-    keeps environments in its cache folder; only its downloads are mounted.
+    images' docker-clean removes every downloaded package, so it has to go, and the steps of other stages that go on
+    from there get mounts as well: they would keep each package in the image. Two builds must not write to the cache
+    at once (`sharing=locked`); and only the lists are mounted of /var/lib/apt, since the rest says which packages
+    were installed automatically. A mount belongs to root by default, and so do the folders on the way to it: other
+    users get their id, and a folder outside of their home. Poetry keeps environments in its cache folder; only its
+    downloads are mounted.
 
     Source: Dockerfile reference, `RUN --mount=type=cache`. hadolint's DL3042 (`--no-cache-dir`) and DL3009 (apt
     lists) ask for the opposite; where the repository lints with hadolint, they are ignored on the line. BuildKit's
@@ -40,12 +42,12 @@ class CacheMounts(Rule):
         dockerfile = view.dockerfile
         if reason := without_mounts(view):
             return self.declined(reason)
-        needed = dockerfile.needed_by(view.stage)
+        reached = _reached(view)
         apt = lists_are_fetched_where_used(view)
         plans = [
             plan
             for instruction in dockerfile.instructions
-            if instruction.keyword == "RUN" and instruction.stage in needed
+            if instruction.keyword == "RUN" and instruction.stage in reached
             if (plan := mounting(view, instruction, apt))
         ]
         changing = [plan for plan in plans if plan.edits]
@@ -151,11 +153,23 @@ class CacheMounts(Rule):
     )
 
 
+def _reached(view: RepoView) -> frozenset[int]:
+    """The stages that the target needs, and those on top of them: what is done to apt is done to their steps, too."""
+    dockerfile = view.dockerfile
+    needed = dockerfile.needed_by(view.stage)
+    return frozenset(
+        stage.index
+        for stage in dockerfile.stages
+        if any(ancestor.index in needed for ancestor in dockerfile.lineage(stage))
+    )
+
+
 def _why(plans: Sequence[Mounting]) -> str:
-    tools = ", ".join(dict.fromkeys(tool for plan in plans for tool in plan.tools))
+    tools = list(dict.fromkeys(tool for plan in plans for tool in plan.tools))
+    verb = "downloads" if len(tools) == 1 else "download"
     parts = [
-        f"What {tools} downloads is thrown away after each build, and downloaded again whenever the step runs. In a "
-        "cache mount it stays on the machine that builds, and out of the image.",
+        f"What {listed(tools)} {verb} is thrown away after each build, and downloaded again whenever the step runs. "
+        "In a cache mount it stays on the machine that builds, and out of the image.",
     ]
     if any(not plan.mounts for plan in plans):
         parts.append("A mount that is there already is emptied, or not used, by the very step that has it.")

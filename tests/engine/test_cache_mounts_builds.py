@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from before_and_after import Trial
+from msgspec.structs import replace
 
 from phasewise.migration.events import BuildFinished, LogLine
 from phasewise.migration.images import REPOSITORY_LABEL, Engine
 from phasewise.model.measurement import Outcome
+from phasewise.model.phase import Phase
+from phasewise.model.repo import Target
 from phasewise.rules.cache_mounts import CacheMounts
 
 pytestmark = pytest.mark.engine
@@ -30,6 +33,16 @@ CMD ["python", "-c", "import idna, docopt"]
 NAIVE = DOCKERFILE.replace(
     "RUN : $WHEN; apt", "RUN --mount=type=cache,target=/var/cache/apt : $WHEN; apt"
 ).replace("RUN : $WHEN; pip", "RUN --mount=type=cache,target=/home/app/.cache/pip : $WHEN; pip")
+
+
+STAGES = r"""FROM python:3.12-slim AS common
+RUN apt-get update && apt-get install -y --no-install-recommends libyaml-0-2
+FROM common AS prod
+CMD ["python"]
+FROM common AS dev
+RUN apt-get update && apt-get install -y --no-install-recommends libgdbm-compat4 && rm -rf /var/lib/apt/lists/*
+CMD ["python"]
+"""
 
 
 def log(trial: Trial, text: str, namespace: str, when: str) -> str:
@@ -77,3 +90,24 @@ def test_a_second_build_finds_what_the_first_one_downloaded(
     naive = log(trial, NAIVE, namespace, "again")
     assert "Building wheel for docopt" in naive
     assert "Need to get 0 B" not in naive
+
+
+def test_stages_on_top_of_the_target_s_keep_no_packages(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    trial = Trial(engine, repository, tmp_path / "stages", STAGES, {"x": ""})
+    development = trial.build()
+    seen = replace(trial.view, target=Target("Dockerfile", stage="prod"))
+    phase = CacheMounts().propose(seen, {})
+    assert isinstance(phase, Phase)
+    text = seen.with_edits(phase.edits).files["Dockerfile"]
+    packages = "ls /var/cache/apt/archives/*.deb 2>/dev/null; true"
+
+    after = trial.build(text)
+    assert trial.shop.run(after, "sh", "-c", packages) == ""
+    assert after.bytes < development.bytes
+
+    # The naive way: docker-clean goes for the target, and the other stage's step stays as it was.
+    kept = STAGES[STAGES.index("FROM common AS dev") :]
+    naive = trial.build(text[: text.index("FROM common AS dev")] + kept)
+    assert "libgdbm" in trial.shop.run(naive, "sh", "-c", packages)

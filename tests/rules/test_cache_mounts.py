@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import Asking
+from asking import Asking, repository
 
 from phasewise.rules.cache_mounts import CacheMounts
 
@@ -35,6 +35,18 @@ def test_what_empties_or_switches_off_the_cache_goes(run: str) -> None:
     result = after(f"{BASE}{run}\n")
     assert "--mount=type=cache,target=/root/.cache/pip" in result
     assert not {"--no-cache-dir", "rm", "purge"} & set(result.split())
+
+
+def test_a_stage_that_inherits_what_happened_to_apt_gets_its_mounts() -> None:
+    install = "apt-get update && apt-get install -y"
+    text = (
+        f"{BASE.rstrip()} AS common\nRUN {install} curl\nFROM common AS dev\nRUN {install} vim\n"
+        f"FROM common AS prod\nCMD curl\n{BASE.rstrip()} AS apart\nRUN {install} nano\n"
+    )
+    result = after(repository({"Dockerfile": text}, stage="prod"))
+    assert result.count(CLEAN) == 1
+    assert f"{APT}{install} vim" in result
+    assert f"RUN {install} nano" in result
 
 
 def test_what_else_is_cleaned_is_still_cleaned() -> None:
