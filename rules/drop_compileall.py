@@ -6,6 +6,7 @@ from phasewise.model.edits import insert_after
 from phasewise.model.phase import Choice, Declined, Evidence, FileEdit, Option, Phase, Prediction, Risk
 from phasewise.model.python.bytecode import Compilation, compilations, removal
 from phasewise.model.repo import RepoView
+from phasewise.model.stages.written_again import bytecode_written_again
 from phasewise.model.text import Edit, apply_edits
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -220,7 +221,11 @@ def _predicted(view: RepoView, found: tuple[Compilation, ...]) -> Prediction:
     directories = [path for item in found for path in item.directories]
     legacy = view.census.parts("legacy_bytecode", *directories)
     if sum(legacy.values()):
-        return Prediction.of(legacy, "bytes of .pyc files beside their sources in the baseline's image")
+        again = bytecode_written_again(view, legacy)
+        because = "bytes of .pyc files beside their sources in the baseline's image"
+        if again:
+            because += ", and of those that a later step writes again for another owner or mode"
+        return Prediction(-sum(legacy.values()) - again, because, legacy)
     return Prediction(
         None, "pip writes the same __pycache__ on install, so the census cannot tell them apart"
     )

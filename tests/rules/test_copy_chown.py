@@ -9,6 +9,7 @@ from phasewise.model.census import Census, Layer
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import RepoView
 from phasewise.rules.copy_chown import CopyChown
+from phasewise.rules.drop_compileall import DropCompileall
 from phasewise.rules.split_base_builder import SplitBaseBuilder
 
 RULE = CopyChown()
@@ -88,6 +89,17 @@ class TestPrediction:
 
     def test_is_the_layer_that_writes_the_files_again(self) -> None:
         assert self.predicted(*self.COPIED) == -40 * MB
+
+    def test_bytecode_goes_once_whichever_phase_takes_it(self) -> None:
+        layers = (Layer("COPY . /srv # buildkit", 39 * MB), self.LAYER)
+        census = Census(100 * MB, layers, 60 * MB, legacy_bytecode_bytes={"/srv/lib": 7 * MB})
+        compiling = lines(self.COPIED[0], "RUN python -m compileall -b /srv", *self.COPIED[1:])
+        dropped = DropCompileall().propose(view(compiling, census), {})
+        assert isinstance(dropped, Phase)
+        assert dropped.predicted.image_bytes == -14 * MB
+        assert sum(dropped.predicted.parts.values()) == 7 * MB
+        without = view(compiling, census).with_edits(dropped.edits)
+        assert phase(without).predicted.image_bytes == -33 * MB
 
     def test_is_named_in_the_reason(self) -> None:
         census = Census(100 * MB, (self.LAYER,), 60 * MB)
