@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -31,16 +32,28 @@ def target_options(command: F) -> F:
     return command
 
 
-def repository_argument(command: F) -> F:
-    """REPO as the last word; default: the folder one stands in."""
-    return click.argument("repo", default=".", type=click.Path(path_type=Path))(command)
-
-
 def repository_option(command: F) -> F:
     """REPO as an option, where the words of the verb are phases or a revision."""
-    return click.option(
-        "-C", "--repo", default=".", type=click.Path(path_type=Path), help="The repository; default: here."
-    )(command)
+    return _repository_option(".")(command)
+
+
+def repository_argument(command: F) -> F:
+    """REPO as the last word, or as the option that the other verbs have; default: the folder one stands in."""
+
+    @wraps(command)
+    def called(*words: Any, repo: Path | None, directory: Path | None, **options: Any) -> Any:
+        if repo and directory:
+            raise Usage(f"two repositories are named: {repo} and {directory}", "say one of them")
+        return command(*words, repo=repo or directory or Path("."), **options)
+
+    argument = click.argument("repo", required=False, type=click.Path(path_type=Path))
+    return cast(F, argument(_repository_option(None, "directory")(called)))
+
+
+def _repository_option(default: str | None, name: str = "repo") -> Callable[[F], F]:
+    kind = click.Path(path_type=Path)
+    said = "The repository; default: here."
+    return click.option("-C", "--repo", name, default=default, type=kind, metavar="DIR", help=said)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Data on standard output as JSON.")

@@ -39,6 +39,7 @@ def test_done(
         (["plan", "--dockerfile", "Other", "."], "Other is not a committed Dockerfile"),
         (["plan", "--target", "production", "."], "production"),
         (["plan", "--colour"], "No such option"),
+        (["status", ".", "-C", "."], "two repositories are named: . and ."),
         (["apply"], "Missing argument"),
         (["apply", "no_such_phase"], "there is no phase no_such_phase"),
         (["apply", PHASE, "no_such_phase"], "there is no phase no_such_phase"),
@@ -73,6 +74,19 @@ def test_usage(
     assert said in called.stderr
     assert called.stdout == ""
     assert sandbox.head() == head
+
+
+@pytest.mark.parametrize("verb", ["plan", "status", "report"])
+@pytest.mark.parametrize("option", ["-C", "--repo"])
+def test_the_repository_is_an_option_where_it_is_an_argument_too(
+    sandbox: Sandbox, tmp_path: Path, phasewise: Phasewise, verb: str, option: str
+) -> None:
+    called = phasewise(verb, option, sandbox.root)
+    assert called.status == 0, called.stderr
+    assert called.stdout == phasewise(verb, sandbox.root).stdout
+    called = phasewise(verb, option, tmp_path / "elsewhere")
+    assert called.status == 2
+    assert "elsewhere does not exist" in called.stderr
 
 
 def test_not_a_repository(tmp_path: Path, phasewise: Phasewise) -> None:
