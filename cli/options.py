@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from phasewise.migration.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_BARE_BYTES = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*")
+"""A number below 1 kB without a unit: no image is that small, so a unit was left out."""
 
 
 def target_options(command: F) -> F:
@@ -108,6 +112,8 @@ def scenarios(text: str) -> tuple[Scenario, ...]:
 
 def goal_bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     """A size given as `500MB`, in bytes; for click's `callback`."""
+    if text is not None and (bare := _BARE_BYTES.fullmatch(text)):
+        raise click.BadParameter(f"{bare[1]} bytes? give a unit: {bare[1]}MB")
     try:
         return None if text is None else bytes_of(text)
     except ValueError as error:

@@ -39,6 +39,8 @@ def test_done(
         (["plan", "--dockerfile", "Other", "."], "Other is not a committed Dockerfile"),
         (["plan", "--target", "production", "."], "production"),
         (["plan", "--colour"], "No such option"),
+        (["plan", "--goal", "500"], "500 bytes? give a unit: 500MB"),
+        (["plan", "--goal", " 1.5 "], "1.5 bytes? give a unit: 1.5MB"),
         (["status", ".", "-C", "."], "two repositories are named: . and ."),
         (["apply"], "Missing argument"),
         (["apply", "no_such_phase"], "there is no phase no_such_phase"),
@@ -87,6 +89,10 @@ def test_the_repository_is_an_option_where_it_is_an_argument_too(
     called = phasewise(verb, option, tmp_path / "elsewhere")
     assert called.status == 2
     assert "elsewhere does not exist" in called.stderr
+
+
+def test_a_goal_in_bytes_is_one_from_a_kilobyte_on(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    assert phasewise("plan", sandbox.root, "--goal", "1000").status == 0
 
 
 def test_not_a_repository(tmp_path: Path, phasewise: Phasewise) -> None:
