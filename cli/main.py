@@ -43,7 +43,7 @@ def cli() -> None:
     phasewise plan [REPO]   prints the plan
     \b
     Exit status: 0 done; 1 a phase failed its build or checks; 2 usage;
-    3 refused, nothing changed; 4 no engine.
+    3 refused, changing nothing (phases named before stay applied); 4 no engine.
     """
 
 
@@ -129,25 +129,25 @@ def apply(
         tick(session, part, True)
     for part in parts_without:
         tick(session, part, False)
-    ok, done = True, 0
-    for phase in phases:
+    status, done = 0, 0
+    for phase in _left_to_apply(session, phases):
         try:
-            ok = output.follow(session.apply(phase, branch=branch, measure=measure))
+            status = 0 if output.follow(session.apply(phase, branch=branch, measure=measure)) else 1
             done += 1
         except Refused as refused:
             if not done:
                 raise
             # Phases before it are committed: "nothing was changed" would be wrong for the whole call.
             output.narrate(f"stopped at {phase}: {refused.message}")
-            ok = False
+            status = refused.exit_status
         except KeyboardInterrupt:
             if phase in session.applied():
                 output.narrate(f"{phase} is committed; phasewise verify builds and checks it")
             raise
         branch = None
-        if not ok:
+        if status:
             break
-    _conclude(session, ok, as_json)
+    _conclude(session, status, as_json)
 
 
 @cli.command()
@@ -231,7 +231,7 @@ def rollback(
     _settle(session, dockerfile, stage, targets.applied(phases))
     ids = session.applied() if everything else phases
     ok = output.follow(session.rollback(*ids, measure=measure)) if ids else True
-    _conclude(session, ok, as_json)
+    _conclude(session, 0 if ok else 1, as_json)
 
 
 @cli.command()
@@ -344,11 +344,24 @@ def _settle(
         targets.tell(session)
 
 
-def _conclude(session: Session, ok: bool, as_json: bool) -> None:
-    """Prints where the migration stands and exits with 1 where one failed."""
+def _left_to_apply(session: Session, phases: tuple[str, ...]) -> tuple[str, ...]:
+    """The phases that are not applied yet, each once, so that a call can be repeated; says which are passed over.
+
+    All of them where none is left: to apply them again is refused.
+    """
+    applied = session.applied()
+    left = tuple(dict.fromkeys(phase for phase in phases if phase not in applied))
+    for phase in dict.fromkeys(phases) if left else ():
+        if phase in applied:
+            output.narrate(f"{phase} is applied already, and passed over")
+    return left or phases
+
+
+def _conclude(session: Session, exit_status: int, as_json: bool) -> None:
+    """Prints where the migration stands and exits."""
     status = session.status()
     if as_json:
         output.data(output.status_record(status))
     else:
         output.print_status(status)
-    sys.exit(0 if ok else 1)
+    sys.exit(exit_status)

@@ -1,4 +1,4 @@
-"""Exit statuses are an API: 0 done, 1 failed, 2 usage, 3 refused and nothing changed, 4 no engine."""
+"""Exit statuses are an API: 0 done, 1 failed, 2 usage, 3 refused, 4 no engine."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ from calling import Phasewise
 from git_sandbox import DOCKERFILE, Sandbox
 
 PHASE = "drop_compileall"
+ABSENT = "apt_hygiene"
+"""A phase that the sandbox's Dockerfile has no use for."""
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,38 @@ def test_a_refusal_after_a_commit_is_not_called_nothing_changed(
     sandbox: Sandbox, phasewise: Phasewise
 ) -> None:
     head = sandbox.head()
-    called = phasewise("apply", PHASE, PHASE, "-C", sandbox.root, "--json")
-    assert called.status == 1
-    assert f"stopped at {PHASE}: " in called.stderr
+    called = phasewise("apply", PHASE, ABSENT, "-C", sandbox.root, "--json")
+    assert called.status == 3
+    assert f"stopped at {ABSENT}: " in called.stderr
+    assert "nothing was changed" not in called.stderr
     assert called.json["head"] == sandbox.head() != head
+
+
+def test_a_call_can_be_repeated(sandbox: Sandbox, phasewise: Phasewise) -> None:
+    sandbox.commit(Dockerfile=f"{DOCKERFILE}COPY . /app\n")
+    sandbox.write(".dockerignore", "# mine\n")
+    words = ("apply", PHASE, "explicit_context", PHASE, "-C", sandbox.root)
+    assert phasewise(*words).status == 3
+    head = sandbox.head()
+    called = phasewise(*words)
+    assert called.status == 3
+    assert called.stderr.count(f"{PHASE} is applied already, and passed over") == 1
+    assert "phasewise: .dockerignore is there already" in called.stderr
+    assert sandbox.head() == head
+    (sandbox.root / ".dockerignore").unlink()
+    called = phasewise(*words)
+    assert called.status == 0, called.stderr
+    assert sandbox.files_of("HEAD") == [".dockerignore"]
+
+
+def test_what_is_applied_already_is_refused_where_nothing_else_is_asked_for(
+    sandbox: Sandbox, phasewise: Phasewise
+) -> None:
+    words = ("apply", PHASE, PHASE, "-C", sandbox.root)
+    assert phasewise(*words).status == 0
+    head = sandbox.head()
+    called = phasewise(*words)
+    assert called.status == 3
+    assert f"phasewise: {PHASE} is applied already" in called.stderr
+    assert "passed over" not in called.stderr
+    assert sandbox.head() == head
