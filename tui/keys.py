@@ -119,7 +119,7 @@ KEYS: tuple[Key, ...] = (
         "Read the rule's page: what it does, why, examples, and when it stays silent.",
         10,
     ),
-    Key("target", "t", "t", "target", "Turn to another Dockerfile or stage.", 15),
+    Key("target", "t", "t", "target", "Turn to another Dockerfile.", 15),
     Key("branch", "b", "b", "branch", "Choose where commits go: this branch or a new one.", 17),
     Key("cancel", "c", "c", "stop", "Stop the build or the checks that run.", 3),
     Key("refresh", "f5,ctrl+r", "f5", "refresh", "Read the repository again."),

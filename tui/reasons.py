@@ -131,7 +131,7 @@ def _page(now: Situation) -> str:
 
 def _target(now: Situation) -> str:
     if now.status and len(now.status.targets) < 2:
-        return f"there is only one Dockerfile here: {now.status.target.label}"
+        return f"there is only one Dockerfile here: {now.status.target.label}; --target opens another stage of it"
     return _busy(now)
 
 
