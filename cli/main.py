@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,13 +83,20 @@ def plan(repo: Path, dockerfile: str | None, stage: str | None, as_json: bool, g
         wanted = session.budget_bytes() if goal is None else goal
         plans.append(
             output.Planned(
-                target, session.plan(), session.floor(), wanted, session.left_out(), session.elsewhere()
+                target,
+                session.plan(),
+                session.floor(),
+                wanted,
+                session.left_out(),
+                session.elsewhere(),
+                session.unreadable(),
             )
         )
     if as_json:
         output.data(output.plan_record(session, plans))
     else:
-        output.print_plans(plans)
+        output.print_plans([each for each in plans if not each.unreadable])
+    _tell_unreadable(plans)
 
 
 @cli.command()
@@ -342,6 +349,16 @@ def _settle(
         if concerns and stage is None:
             targets.choose(session, concerns)
         targets.tell(session)
+
+
+def _tell_unreadable(plans: Sequence[output.Planned]) -> None:
+    """Says which Dockerfiles are not planned, and why; raises Refused where that is all of them."""
+    reasons = [each.unreadable for each in plans if each.unreadable]
+    hint = "mend the line and commit it: what is committed is planned"
+    if len(reasons) == len(plans):
+        raise Refused(f"nothing can be planned: {'; '.join(reasons)}", hint)
+    for reason in reasons:
+        output.narrate(f"not planned: {reason}; {hint}")
 
 
 def _left_to_apply(session: Session, phases: tuple[str, ...]) -> tuple[str, ...]:

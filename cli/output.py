@@ -145,6 +145,8 @@ class Planned(Struct, frozen=True):
     """What the user left out, by phase."""
     elsewhere: tuple[Elsewhere, ...] = ()
     """The phases of other targets that change files which this one reads too."""
+    unreadable: str = ""
+    """Where and why the Dockerfile cannot be read; '' when it can."""
 
     @property
     def goal(self) -> Goal | None:

@@ -64,7 +64,7 @@ class Session:
         """The session on the repository that holds `path`; puts right what a killed process left half done.
 
         Raises:
-            Usage: there is no repository, no Dockerfile, or not the one that is asked for.
+            Usage: there is no repository, no Dockerfile, or not the one or the stage that is asked for.
         """
         repository = Repository.open(path)
         scratch.sweep()
@@ -111,6 +111,10 @@ class Session:
     def plan(self) -> Plan:
         """The phases that HEAD's text calls for, and what was declined."""
         return self._survey.plan()
+
+    def unreadable(self) -> str:
+        """Where and why the target's Dockerfile cannot be read: `path:line: what is wrong`; '' when it can."""
+        return self._survey.unreadable()
 
     def elsewhere(self, among: Iterable[Target] | None = None) -> tuple[Elsewhere, ...]:
         """The phases proposed for other targets, or for those `among` them, that edit files which this one reads too.
@@ -339,8 +343,15 @@ def _choose(targets: Sequence[Target], dockerfile: str | None) -> Target:
 
 
 def _at_stage(repository: Repository, target: Target, stage: str) -> Target:
-    """The target with another stage; raises Usage where the Dockerfile has none of that name."""
+    """The target with another stage; raises Usage where the Dockerfile has none of that name.
+
+    One that cannot be read may have it: what is wrong with it is said by who reads it.
+    """
     view = scan.view(repository, repository.head(), replace(target, stage=stage))
+    try:
+        view.dockerfile  # noqa: B018 - asked for its error
+    except DockerfileError:
+        return view.target
     try:
         view.stage  # noqa: B018 - asked for its error
     except DockerfileError as error:

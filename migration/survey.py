@@ -80,6 +80,14 @@ class Survey:
         skipped = self._wishes(applied).skipped
         return tuple(phase for phase in self._plan(applied).phases if phase.id not in skipped)
 
+    def unreadable(self) -> str:
+        """Where and why HEAD's Dockerfile does not parse; '' when it does."""
+        try:
+            self.view(self.repository.head()).stage  # noqa: B018 - asked for its error
+        except DockerfileError as error:
+            return str(error)
+        return ""
+
     def proposal(self, id: str) -> tuple[Phase, Picks, LeftOut]:
         """The phase as it stands on HEAD's text, whatever the plan would put before it, without what is unticked.
 
@@ -125,7 +133,7 @@ class Survey:
             ],
             self.rules,
         )
-        unreadable = self._unreadable(head)
+        unreadable = self.unreadable()
         refusals = self.repository.refusals({row.id: row.phase.files for row in rows if row.phase})
         return Status(
             repository=self.repository.name,
@@ -295,14 +303,6 @@ class Survey:
                 if rule and affected(scan.view(self.repository, head, other), [self.target], entry.files):
                     found[rule.id] = other, entry
         return found
-
-    def _unreadable(self, commit: str) -> str:
-        """Where and why the Dockerfile does not parse; '' when it does."""
-        try:
-            self.view(commit).stage  # noqa: B018 - asked for its error
-        except DockerfileError as error:
-            return str(error)
-        return ""
 
     def _not_applied(self, declined: Sequence[Declined], applied: Sequence[Applied]) -> tuple[Declined, ...]:
         """What was declined, without the rules whose phase is applied: that it finds no more is no news."""
