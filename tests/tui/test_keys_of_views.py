@@ -109,6 +109,22 @@ async def test_the_filter_keeps_what_matches() -> None:
         assert "Phases that match" not in driver.text
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_filter_that_matches_nothing_says_so(size: tuple[int, int]) -> None:
+    async with driving(FakeSession(story.MIDWAY), size=size) as driver:
+        await driver.press("slash", *"[red]")
+        phases = driver.main.query_one(PhaseList)
+        said = " ".join(str(option.prompt) for option in phases.options if option.disabled)
+        assert said == "No phase matches [red]; esc shows all."
+        assert "No phase matches [red]" in driver.text
+        assert driver.main.chosen == DECLINED
+        await driver.press("enter", "up")
+        assert driver.main.chosen == DECLINED
+        await driver.press("escape")
+        assert "No phase matches" not in driver.text
+        assert phases.option_count == len(story.ROWS) + 1
+
+
 async def test_help_explains_every_key() -> None:
     async with driving(FakeSession(story.MIDWAY), (140, 80)) as driver:
         await driver.press("question_mark")

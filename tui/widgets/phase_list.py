@@ -80,8 +80,16 @@ class PhaseList(OptionList):
         ]
         options = [Option(self._line(number, row, cells), id=row.id) for number, row in rows]
         if status.unreadable:
-            for piece in text.wrapped(text.plain(status.unreadable, "$text-error"), cells):
-                options.append(Option(piece, disabled=True))
+            options += _said(text.plain(status.unreadable, "$text-error"), cells)
+        if status.rows and not rows:
+            nothing = (
+                "No phase matches ",
+                text.one_line(self.wanted.strip()),
+                "; ",
+                ("esc", "bold $text-accent"),
+                " shows all.",
+            )
+            options += _said(text.own(*nothing), cells)
         if self.elsewhere:
             said = f"Of other targets ({self.elsewhere}) ▸"
             options.append(Option(Content.styled(said, "italic"), id=ELSEWHERE))
@@ -96,10 +104,16 @@ class PhaseList(OptionList):
     def _start(self, rows: tuple[Row, ...], ids: list[str | None]) -> int:
         """Where the cursor goes first: the phase that comes next."""
         current = phases.current(rows)
-        return ids.index(current) if current in ids else 0 if rows else ids.index(DECLINED)
+        first = next(index for index, id in enumerate(ids) if id)
+        return ids.index(current) if current in ids else first if rows else ids.index(DECLINED)
 
     def _line(self, number: int, row: Row, cells: int) -> Content:
         assert self.status is not None
         shown = phases.mark(row, current=phases.current(self.status.rows), running=self.running)
         make = phases.line if self.screen.has_class("-narrow") else phases.two_lines
         return make(row, number, shown, cells)
+
+
+def _said(content: Content, cells: int) -> list[Option]:
+    """A sentence among the phases, over as many lines as it takes: the cursor passes it over."""
+    return [Option(piece, disabled=True) for piece in text.wrapped(content, cells)]
