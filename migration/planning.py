@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from phasewise.migration.ledger import Applied
+from phasewise.model.committed_lines import with_committed_lines
 from phasewise.model.dockerfile import DockerfileError
 from phasewise.model.hunks import LeftOut, hunks, without
 from phasewise.model.partial import problem
@@ -64,9 +65,10 @@ def make_plan(
 
 
 def propose(rule: Rule, view: RepoView, wishes: Wishes) -> Phase | Declined:
-    """What one rule says of `view`; a Dockerfile that does not parse is a reason to decline."""
+    """What one rule says of `view`, with the committed line numbers; a Dockerfile that does not parse is a reason to
+    decline."""
     try:
-        return rule.propose(view, wishes.picks.get(rule.id, {}))
+        return with_committed_lines(rule.propose(view, wishes.picks.get(rule.id, {})), view)
     except DockerfileError as error:
         return Declined(rule.id, f"the Dockerfile cannot be read: {error}")
 

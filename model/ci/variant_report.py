@@ -38,7 +38,7 @@ def why(here: Situation, picked: frozenset[str], files: Made, builds: Redirectio
         f" its pins. {files.script} generates it again (--write), and fails when it drifts from production, when"
         f" {dockerfile} changes and {files.variant} does not, or when the application comes to import what is left"
         " out.",
-        f"The check runs in {builds.step.path}, before the build on line {builds.step.line}."
+        f"The check runs before the build on line {builds.step.line} of {builds.step.path}."
         if builds.step
         else f"No workflow could take the check: run `{run}` before building.",
         *of_tools(files.variant, files.tools),

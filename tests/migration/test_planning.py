@@ -157,3 +157,17 @@ def test_the_rule_behind_an_id(id: str) -> None:
 
 def test_no_rule_behind_an_id() -> None:
     assert rule_of("no_such_rule") is None
+
+
+def test_a_later_phase_names_the_committed_lines() -> None:
+    class Prepending(Appending):
+        def propose(self, view: RepoView, picks: Picks) -> Phase | Declined:
+            text = view.files["Dockerfile"]
+            line = text.split("\n").index("FROM a") + 1
+            edits = (FileEdit("Dockerfile", text, f"# {self.name}\n{text}"),)
+            return Phase(
+                self.name, "", f"Line {line}.", edits, (view.evidence("Dockerfile", line),), self.risk
+            )
+
+    plan = make_plan(VIEW, Wishes(), rules=(Prepending("one"), Prepending("two")))
+    assert [(phase.why, phase.evidence[0].line) for phase in plan.phases] == [("Line 1.", 1)] * 2
