@@ -40,10 +40,8 @@ class EffectiveCleanup(Rule):
         found = list(ineffective(view))
         moves = [move for move in found if not move.reason]
         if not moves:
-            reason = (
-                found[0].reason if found else "no clean-up stands in a later layer or looks where nothing is"
-            )
-            return self.declined(reason)
+            reason = "; ".join(move.reason for move in found)
+            return self.declined(reason or "no clean-up stands in a later layer or looks where nothing is")
         after = apply_edits(dockerfile.text, [edit for move in moves for edit in move.edits])
         return Phase(
             id=self.id,

@@ -10,7 +10,7 @@ from itertools import pairwise, takewhile
 from msgspec import Struct
 from msgspec.structs import replace
 
-from phasewise.model.shell import Script
+from phasewise.model.shell import Command, Script
 from phasewise.model.syntax.shell_nodes import Chain, Pipeline, Simple, Tree
 from phasewise.model.text import Edit, Span
 
@@ -90,7 +90,12 @@ def only_cleans(script: Script) -> bool:
     """Whether the RUN deletes files and does nothing else."""
     found = cleanings(script)
     rest = [c for c in script.commands if not any(cleaning.span.covers(c.span) for cleaning in found)]
-    return bool(found) and all(command.name in _HOUSEHOLD for command in rest)
+    return bool(found) and all(map(is_household, rest))
+
+
+def is_household(command: Command) -> bool:
+    """Whether the command only prints or sets options of the shell."""
+    return command.name in _HOUSEHOLD
 
 
 def repaired(cleaning: Cleaning, roots: tuple[str, ...]) -> str | None:

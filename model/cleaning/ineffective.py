@@ -9,6 +9,7 @@ from phasewise.model.cleaning.commands import (
     cleanings,
     only_cleans,
 )
+from phasewise.model.cleaning.left_alone import left_alone
 from phasewise.model.cleaning.move import Move
 from phasewise.model.cleaning.packages import package_move, repaired_in_place
 from phasewise.model.python.environments import environment_copies
@@ -25,14 +26,12 @@ def ineffective(view: RepoView) -> Iterator[Move]:
         script = Script.of(dockerfile, instruction)
         if script is None or instruction.stage not in lineage | sources:
             continue
-        found = cleanings(script)
+        found, in_image = cleanings(script), instruction.stage in lineage
         if not found or not only_cleans(script):
-            if move := repaired_in_place(view, script, found):
-                yield move
-            continue
-        python = [each for each in found if not all(is_cache(root) for root, _ in each.roots)]
-        if not python:
-            if instruction.stage in lineage and (move := cache_move(view, script, found)):
-                yield move
-        elif move := package_move(view, script, found, in_image=instruction.stage in lineage):
+            move = repaired_in_place(view, script, found)
+        elif any(not is_cache(root) for each in found for root, _ in each.roots):
+            move = package_move(view, script, found, in_image=in_image)
+        else:
+            move = cache_move(view, script, found) if in_image else None
+        if move or (in_image and (move := left_alone(script))):
             yield move
