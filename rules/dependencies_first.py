@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from phasewise.model.node import node_behind_code
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.install_inputs import NotKnown
 from phasewise.model.repo import RepoView
@@ -20,7 +21,8 @@ class DependenciesFirst(Rule):
     the code. An instruction is moved only when nothing that it now follows reads what it brings or writes
     where it writes; anything else is a reason to leave the stage alone. `uv sync` and `poetry install` become two
     steps, the dependencies (`--no-install-project`, `--no-root`) and then the project. `pip install .` and
-    `-e .` are left alone: pip cannot install the dependencies of a project without the project.
+    `-e .` are left alone: pip cannot install the dependencies of a project without the project. npm, yarn and pnpm are
+    not covered.
 
     Docker's documentation calls it ordering layers ("Optimize cache usage in builds"), uv's "intermediate
     layers". hadolint and BuildKit's own checks have no such rule.
@@ -43,6 +45,7 @@ class DependenciesFirst(Rule):
             else:
                 moves += [move] if move else []
         if not moves:
+            reasons += node_behind_code(view)
             return self.declined("; ".join(reasons) or "no code is copied before dependencies are installed")
         after = apply_edits(dockerfile.text, [edit for move in moves for edit in edits(view, move)])
         return Phase(

@@ -166,3 +166,17 @@ def test_poetry_in_two_steps() -> None:
 def test_stages_that_the_target_does_not_need_are_left_alone() -> None:
     other = f"FROM python:3.12-slim AS dev\nWORKDIR /app\nCOPY . .\n{INSTALL}"
     assert after(view(f"{other}{HEAD}COPY . .\n{INSTALL}")).startswith(other)
+
+
+@pytest.mark.parametrize("install", ["npm ci", "npm --silent install", "yarn", "pnpm i --frozen-lockfile"])
+def test_installs_of_node_are_said_not_to_be_covered(install: str) -> None:
+    text = f"FROM node:22\nCOPY . .\nRUN {install}\n"
+    assert "npm, yarn and pnpm are not covered" in reason(text)
+    assert reason(text).startswith(f"line 3 installs with {install.split()[0]} ")
+
+
+@pytest.mark.parametrize(
+    "lines", ["COPY package*.json ./\nRUN npm ci\nCOPY . .\n", "COPY . .\nRUN npm install -g serve\n"]
+)
+def test_no_word_of_node_where_its_install_is_in_order(lines: str) -> None:
+    assert "npm" not in reason(f"FROM node:22\n{lines}", {"package.json": "{}"})
