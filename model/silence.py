@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.edits import drop_word
-from phasewise.model.shell import Script
+from phasewise.model.shell import Command, Script
 from phasewise.model.syntax.shell_nodes import (
     Chain,
     Compound,
@@ -62,6 +62,37 @@ _ALWAYS = {
 _DISCARDED = re.compile(r"(2>>?|&>>?|>&)[ \t]*/dev/null")
 _TO_OUTPUT = re.compile(r"2>&1")
 _OUTPUT_DISCARDED = re.compile(r"1?>>?[ \t]*/dev/null")
+_HOUSEHOLD = frozenset(
+    {
+        *(
+            "rm",
+            "rmdir",
+            "unlink",
+            "find",
+            "xargs",
+            "ln",
+            "mkdir",
+            "chown",
+            "chmod",
+            "touch",
+            "cd",
+            "test",
+            "[",
+        ),
+        *(
+            "useradd",
+            "adduser",
+            "usermod",
+            "userdel",
+            "deluser",
+            "groupadd",
+            "addgroup",
+            "groupmod",
+            "groupdel",
+        ),
+    }
+)
+"""Clean-up and preparation, whose failure is often ignored because the file or the user may be there, or not."""
 _NEVER_FAILS = frozenset({"echo", "printf", "true", ":", "set", "export"})
 
 
@@ -95,9 +126,14 @@ def silences(
         yield from _Reader(dockerfile, script, optional).sequence(script.tree, last=True)
 
 
-def ignored_lines(dockerfile: Dockerfile, script: Script) -> list[int]:
-    """The lines of the commands whose failure is ignored, whatever they do."""
-    return [dockerfile.line_of(c.span.start) for c in script.commands if c.failure_ignored]
+def ignored(script: Script) -> list[Command]:
+    """The commands whose failure is ignored, whatever they do."""
+    return [command for command in script.commands if command.failure_ignored]
+
+
+def may_fail_on_purpose(command: Command) -> bool:
+    """Whether it cleans up, makes a user, or installs or copies something: not a program whose purpose is unknown."""
+    return command.name in _HOUSEHOLD | _NEVER_FAILS | _VERBS.keys() | _ALWAYS.keys()
 
 
 def matter(step: Simple) -> Matter | None:

@@ -11,10 +11,11 @@ from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.edits import drop_instruction
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
-from phasewise.model.shell import Script
-from phasewise.model.silence import Matter, Silence, ignored_lines, silences
+from phasewise.model.shell import Command, Script
+from phasewise.model.silence import Matter, Silence, ignored, may_fail_on_purpose, silences
 from phasewise.model.syntax.shell_nodes import Simple
 from phasewise.model.text import Edit, apply_edits
+from phasewise.model.wording import listed
 from phasewise.rules.base import Example, Picks, Rule
 
 _HIDES = {
@@ -214,16 +215,31 @@ def _optional(view: RepoView) -> Callable[[Simple], bool]:
 
 def _why_not(view: RepoView) -> str:
     dockerfile, needed = view.dockerfile, view.dockerfile.needed_by(view.stage)
-    ignored = [
-        line
+    commands = [
+        (f"line {dockerfile.line_of(command.span.start)}", command)
         for instruction in dockerfile.instructions
         if instruction.stage in needed and (script := Script.of(dockerfile, instruction))
-        for line in ignored_lines(dockerfile, script)
+        for command in ignored(script)
     ]
-    if not ignored:
+    if not commands:
         return "no step's failure is ignored"
-    lines = ", ".join(map(str, dict.fromkeys(ignored)))
-    return f"the failures that are ignored (line {lines}) are those of clean-up or of steps that may fail on purpose"
+    reasons = [f"{line}: {doubt}" for line, command in commands if (doubt := _doubt(command))]
+    on_purpose = list(dict.fromkeys(line for line, command in commands if not _doubt(command)))
+    if on_purpose:
+        lines = listed(on_purpose)
+        reasons.append(
+            f"the failures that are ignored ({lines}) are those of clean-up or of steps that may fail on purpose"
+        )
+    return "; ".join(reasons)
+
+
+def _doubt(command: Command) -> str:
+    """Why nobody but the author can say whether the command may fail; empty where it may."""
+    if "collectstatic" in command.argv:
+        return "collectstatic may need settings that the build does not have; if it has, drop the `|| true` by hand"
+    if may_fail_on_purpose(command):
+        return ""
+    return f"whether `{' '.join(command.argv[:3])}` may fail is not known; if not, drop the `|| true` by hand"
 
 
 def _why(told: list[Silence], gone: list[Silence], edits: list[Edit]) -> str:

@@ -133,9 +133,15 @@ def test_names_what_it_hides_and_the_price() -> None:
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("pip install x", "no step's failure is ignored"), ("rm /x || true", "(line 2) are those of clean-up")],
+    [
+        ("pip install x", "no step's failure is ignored"),
+        ("rm /x || true", "(line 2) are those of clean-up"),
+        ("python manage.py collectstatic --noinput || true", "line 2: collectstatic may need settings"),
+        ("python make.py a b || true", "line 2: whether `python make.py a` may fail is not known"),
+    ],
 )
 def test_declines_with_the_reason(script: str, said: str) -> None:
     answer = RULE.propose(view(f"FROM python:3.12-slim\nRUN {script}\n"), {})
     assert isinstance(answer, Declined)
     assert said in answer.reason
+    assert ("clean-up" in answer.reason) == ("clean-up" in said)
