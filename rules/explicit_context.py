@@ -12,6 +12,7 @@ from phasewise.model.builds.shared_context import NotKnown
 from phasewise.model.phase import Choice, Declined, Evidence, FileEdit, Option, Phase, Prediction, Risk
 from phasewise.model.repo import BuildReference, Purpose, RepoView
 from phasewise.model.units import size
+from phasewise.model.wording import listed
 from phasewise.rules.base import Example, Picks, Rule
 
 _IGNORE, _NAME = "ignore", "name"
@@ -255,6 +256,11 @@ def _why(context: Context, after: str) -> str:
         f"({size(after_bytes)}). Beside them a machine sends what git does not know: its own data, a virtual "
         "environment, caches; usually that is the larger part.",
     ]
+    if context.secrets:
+        parts.append(
+            f"Still in the context, and copied with the rest: {listed(context.secrets)}. It is tracked, so the "
+            "application may read it. If it holds secrets, take it out of git and give it to the container instead."
+        )
     stays = _staying(context)
     if stays:
         parts.append(f"{stays[0].upper()}{stays[1:]}.")

@@ -33,13 +33,15 @@ GROUPS = {
     "docker": "Dockerfiles and compose files",
 }
 
+NODE_MODULES = "**/node_modules"
+
 PATTERNS = (
     Pattern(".git", "history", ".git", always=True),
     Pattern("**/__pycache__", "caches", "package/__pycache__", always=True),
     Pattern(".pytest_cache", "caches", ".pytest_cache", always=True),
     Pattern(".mypy_cache", "caches", ".mypy_cache", always=True),
     Pattern(".ruff_cache", "caches", ".ruff_cache", always=True),
-    Pattern("**/node_modules", "caches", "package/node_modules"),
+    Pattern(NODE_MODULES, "caches", "package/node_modules"),
     Pattern(".coverage", "caches", ".coverage"),
     Pattern("htmlcov", "caches", "htmlcov"),
     Pattern(".tox", "caches", ".tox"),

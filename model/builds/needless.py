@@ -10,9 +10,10 @@ from msgspec import Struct, field
 
 from phasewise.model.builds.context_reads import Reads
 from phasewise.model.builds.dockerignore import ignore_file, is_ignored, taken_back
-from phasewise.model.builds.left_out import PATTERNS, UNTRACKED, Pattern, git_ignores
+from phasewise.model.builds.left_out import NODE_MODULES, PATTERNS, UNTRACKED, Pattern, git_ignores
 from phasewise.model.builds.shared_context import Taken, sharing, taken
 from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.node import node_install
 from phasewise.model.phase import Evidence
 from phasewise.model.repo import RepoView, normalise
 
@@ -83,6 +84,11 @@ class Context(Struct, dict=True):
             if each.is_everything and each.dockerfile is dockerfile and each.instruction.stage in needed
         )
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The tracked `.env` files that come in, relative to the context."""
+        return tuple(sorted(name for name in self._coming if name.rpartition("/")[2] == ".env"))
+
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """What can be left out."""
@@ -149,7 +155,11 @@ class Context(Struct, dict=True):
         tracked = self._matching(pattern)
         matched = frozenset(tracked) & self._coming
         if pattern.group in UNTRACKED:
-            usual = pattern.always or git_ignores(self._git_ignored, pattern.untracked)
+            usual = (
+                pattern.always
+                or git_ignores(self._git_ignored, pattern.untracked)
+                or (pattern.text == NODE_MODULES and self._installs_node_packages())
+            )
             if (
                 tracked
                 or not usual
@@ -172,6 +182,18 @@ class Context(Struct, dict=True):
             return normalise(self.view.target.context) == "."
         made_by = "package.json" if "node_modules" in pattern.text else ".py"
         return pattern.group != "caches" or any(name.endswith(made_by) for name in self.files)
+
+    def _installs_node_packages(self) -> bool:
+        """Whether each Dockerfile that takes the whole context installs what its package.json asks for itself: then no
+        image needs the node_modules of the machine that builds. Only one package.json, at the root, is understood."""
+        asking = [name for name in self.files if name.rpartition("/")[2] == "package.json"]
+        if asking != ["package.json"] or is_ignored(self.ignored, "node_modules"):
+            return False
+        whole = {each.dockerfile.path: each.dockerfile for each in self.taken if each.is_everything}
+        return all(
+            any(node_install(dockerfile, each) for each in dockerfile.instructions)
+            for dockerfile in whole.values()
+        )
 
     def _is_usual_beside(self, pattern: Pattern) -> bool:
         """Whether an editor's folder that nobody tracks is worth a line: git is told to ignore it, too."""

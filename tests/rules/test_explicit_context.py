@@ -281,3 +281,36 @@ def test_declines_with_the_reason(changes: dict[str, str], said: str) -> None:
 def test_caches_alone_are_worth_no_commit() -> None:
     files = {"Dockerfile": ALL, "app.py": "", ".dockerignore": ".git\n.venv\n.env\nDockerfile\n"}
     assert "kept out by .dockerignore already" in reason(repository(files))
+
+
+NODE = "FROM node:22\nCOPY . .\nRUN npm ci\n"
+
+
+def test_node_modules_stay_out_where_the_image_installs_its_own() -> None:
+    assert "**/node_modules" in ignored(view(Dockerfile=NODE, package_dot_json="{}")).splitlines()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Dockerfile": ALL},
+        {"Dockerfile": f"{NODE}COPY node_modules ./node_modules\n"},
+        {"docker__Dockerfile": ALL, "compose_dot_yml": "services: {}\n"},
+        {"web__package_dot_json": "{}"},
+        {"_dot_dockerignore": "node_modules\n"},
+        {"node_modules__x__index_dot_js": ""},
+    ],
+)
+def test_node_modules_come_in_where_they_may_be_wanted(changes: dict[str, str]) -> None:
+    built = BuildReference(
+        "compose.yml", 1, "", "docker/Dockerfile", ".", None, Purpose.UNKNOWN, "services.x"
+    )
+    builds = (built,) if "docker__Dockerfile" in changes else ()
+    seen = view(*builds, **{"Dockerfile": NODE, "package_dot_json": "{}", **changes})
+    assert "**/node_modules" not in ignored(seen).splitlines()
+
+
+def test_a_tracked_env_file_is_told_of() -> None:
+    assert "copied with the rest: .env." in phase(view(_dot_env="A=1\n")).why
+    assert ".env" not in phase(view()).why
+    assert ".env" not in phase(view(_dot_env="A=1\n", _dot_dockerignore=".env\n")).why
