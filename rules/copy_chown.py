@@ -32,8 +32,8 @@ class CopyChown(Rule):
     stays below it: 5.84 of the 11.89 GB of one measured image. `COPY --chown= --chmod=` writes them once.
 
     A user that is made after the COPY is made before it: BuildKit takes an unknown user for root and says nothing
-    (seen with Engine 26.1.5). Directories that are no copies (a WORKDIR, what mkdir made)
-    still change hands, without what is in them; where another RUN or the base image may have left files, `find`
+    (seen with Engine 26.1.5). A directory that no COPY makes (a WORKDIR, what mkdir made) gets its owner by itself,
+    since the files in it have theirs from COPY; where another RUN or the base image may have left files, `find`
     changes just those that are not right yet. Left alone: a symbolic mode (`u+rwX` means something else for each
     file), a directory below a COPY's own, an owner that only the shell knows or that a package or script makes on the
     way, names for `COPY --link` (which sees no /etc/passwd), archives that ADD unpacks, whose files keep their owners,
@@ -189,7 +189,10 @@ def _why(view: RepoView, changes: list[Recursive], searched: bool) -> str:
             "right yet."
         )
     else:
-        parts.append("Directories that are no copies still change hands, without what is in them.")
+        parts.append(
+            "A directory that no COPY makes (a WORKDIR, what mkdir made) gets its owner or mode by itself; the files "
+            "in it have theirs from COPY."
+        )
     return "\n\n".join(parts)
 
 

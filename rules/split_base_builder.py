@@ -357,7 +357,7 @@ CMD ["python", "-m", "app"]
         try:
             text = _split(view, sorting)
         except CannotSplit as reason:
-            return self.declined(f"the build cannot be told from the service: {reason}")
+            return self.declined(f"what only the build needs cannot be separated from what runs: {reason}")
         apart = Dockerfile.parse(text, view.target.dockerfile)
         text = without_leftovers(apart, apart.stage(view.target.stage), sorting)
         apart = Dockerfile.parse(text, view.target.dockerfile)

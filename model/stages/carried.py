@@ -51,7 +51,8 @@ def carried_environment(view: RepoView, stage: Stage) -> Carried:
     image = dockerfile.base_image(stage)
     if image.split(":")[0].rpartition("/")[2] != "python":
         raise CannotSplit(
-            f"where pip installs in {image or 'the base image'} is not known", stage.instructions[0].line
+            f"{image or 'the base image'} is no `python` image, so where its pip puts packages is not known",
+            stage.instructions[0].line,
         )
     if not depends_on_system_paths(view):
         path = free_path(dockerfile)

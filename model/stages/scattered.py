@@ -68,7 +68,10 @@ def scattered(view: RepoView) -> Iterator[Scattered]:
             continue
         if len({each.environment for each in found}) > 1:
             places = " and ".join(sorted({each.environment for each in found}))
-            raise Elsewhere(f"stage {source.label} installs packages into {places}")
+            raise Elsewhere(
+                f"stage {source.label} installs packages into {places}, and only packages that are all in one place "
+                "are moved"
+            )
         if any(each.instruction.stage != source.index for each in found):
             raise Elsewhere(f"stage {source.label} inherits packages from the stage that it builds on")
         place = found[0].environment

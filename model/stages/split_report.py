@@ -47,7 +47,7 @@ def why(view: RepoView, split: Split) -> str:
     if split.handover:
         parts.append(
             "A recursive chown or chmod in a layer of its own writes every file again. COPY sets the owner "
-            "instead; directories that must stay writable still change hands, without what is in them."
+            "instead; of directories that must stay writable, only the directory itself changes its owner."
         )
     return "\n\n".join(parts)
 

@@ -42,6 +42,12 @@ def test_files_of_the_system_still_change_hands() -> None:
     assert "RUN find /usr/share ! -user 33" in after(text)
 
 
+def test_says_what_becomes_of_directories_that_no_copy_makes() -> None:
+    made = lines("RUN mkdir -p /srv/data", "COPY app /srv/app", "RUN chown -R 1000:1000 /srv")
+    assert "RUN chown 1000:1000 /srv /srv/data" in after(made)
+    assert "the files in it have theirs from COPY" in phase(made).why
+
+
 def test_a_linked_copy_takes_numbers_but_no_names() -> None:
     assert "--link --chown=1000:0 . /srv" in after(lines("COPY --link . /srv", "RUN chown -R 1000 /srv"))
     named = lines("COPY --link . /srv", "RUN useradd app && chown -R app:app /srv")

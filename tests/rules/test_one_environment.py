@@ -284,3 +284,12 @@ def test_it_says_what_the_environment_costs() -> None:
     assert isinstance(phase, Phase)
     assert phase.predicted.image_bytes == 11_000_000
     assert "pip of its own" in phase.costs
+
+
+def test_packages_in_two_places_stay() -> None:
+    both = USER.replace(
+        "FROM python:3.12-slim AS runtime", "RUN pip install idna\nFROM python:3.12-slim AS runtime"
+    )
+    assert "/root/.local and /usr/local, and only packages that are all in one place are moved" in reason(
+        both
+    )

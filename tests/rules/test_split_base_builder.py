@@ -495,7 +495,7 @@ class TestReport:
         ("FROM python:3.12-slim\nRUN apt-get install -y gcc\nCMD python\n", "nothing is built"),
         (
             "FROM ubuntu:24.04\nRUN apt-get install -y gcc\nRUN pip install x\n",
-            "where pip installs in ubuntu:24.04",
+            "line 1: ubuntu:24.04 is no `python` image, so where its pip puts packages is not known",
         ),
         (
             'FROM python:3.12-slim\nSHELL ["pwsh", "-c"]\nRUN apt-get install gcc\n',
