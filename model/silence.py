@@ -131,9 +131,13 @@ def ignored(script: Script) -> list[Command]:
     return [command for command in script.commands if command.failure_ignored]
 
 
-def may_fail_on_purpose(command: Command) -> bool:
-    """Whether it cleans up, makes a user, or installs or copies something: not a program whose purpose is unknown."""
-    return command.name in _HOUSEHOLD | _NEVER_FAILS | _VERBS.keys() | _ALWAYS.keys()
+def doubt_of(command: Command) -> str:
+    """Why nobody but the author can say whether the command may fail; empty where it may."""
+    if "collectstatic" in command.argv:
+        return "collectstatic may need settings that the build does not have; if it has, drop the `|| true` by hand"
+    if command.name in _HOUSEHOLD | _NEVER_FAILS | _VERBS.keys() | _ALWAYS.keys():
+        return ""
+    return f"whether `{' '.join(command.argv[:3])}` may fail is not known; if not, drop the `|| true` by hand"
 
 
 def matter(step: Simple) -> Matter | None:

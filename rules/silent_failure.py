@@ -11,8 +11,8 @@ from phasewise.model.dockerfile import Dockerfile, Instruction
 from phasewise.model.edits import drop_instruction
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
-from phasewise.model.shell import Command, Script
-from phasewise.model.silence import Matter, Silence, ignored, may_fail_on_purpose, silences
+from phasewise.model.shell import Script
+from phasewise.model.silence import Matter, Silence, doubt_of, ignored, silences
 from phasewise.model.syntax.shell_nodes import Simple
 from phasewise.model.text import Edit, apply_edits
 from phasewise.model.wording import listed
@@ -223,23 +223,14 @@ def _why_not(view: RepoView) -> str:
     ]
     if not commands:
         return "no step's failure is ignored"
-    reasons = [f"{line}: {doubt}" for line, command in commands if (doubt := _doubt(command))]
-    on_purpose = list(dict.fromkeys(line for line, command in commands if not _doubt(command)))
+    reasons = [f"{line}: {doubt}" for line, command in commands if (doubt := doubt_of(command))]
+    on_purpose = list(dict.fromkeys(line for line, command in commands if not doubt_of(command)))
     if on_purpose:
         lines = listed(on_purpose)
         reasons.append(
             f"the failures that are ignored ({lines}) are those of clean-up or of steps that may fail on purpose"
         )
     return "; ".join(reasons)
-
-
-def _doubt(command: Command) -> str:
-    """Why nobody but the author can say whether the command may fail; empty where it may."""
-    if "collectstatic" in command.argv:
-        return "collectstatic may need settings that the build does not have; if it has, drop the `|| true` by hand"
-    if may_fail_on_purpose(command):
-        return ""
-    return f"whether `{' '.join(command.argv[:3])}` may fail is not known; if not, drop the `|| true` by hand"
 
 
 def _why(told: list[Silence], gone: list[Silence], edits: list[Edit]) -> str:
