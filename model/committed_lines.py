@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
-from functools import cache
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -44,7 +44,6 @@ class _Lines:
 
     def __init__(self, files: Mapping[str, str], committed: Mapping[str, str], dockerfile: str) -> None:
         self._files, self._committed, self._dockerfile = files, committed, dockerfile
-        self._of = cache(self._aligned)
 
     def sentence(self, text: str) -> str:
         return _REFERENCE.sub(self._referred, text)
@@ -67,18 +66,22 @@ class _Lines:
         """The 1-based number of the committed line; None where the committed text has no such line."""
         if self._files.get(path) == self._committed.get(path):
             return line
-        return self._of(path).get(line)
+        return _aligned(self._files.get(path, ""), self._committed.get(path, "")).get(line)
 
-    def _aligned(self, path: str) -> Mapping[int, int]:
-        now, before = (_split(texts.get(path, "")) for texts in (self._files, self._committed))
-        found = {
-            number: before.index(text) + 1
-            for number, text in enumerate(now, 1)
-            if text.strip() and before.count(text) == 1
-        }
-        for block in SequenceMatcher(None, now, before, autojunk=False).get_matching_blocks():
-            found |= {block.a + i + 1: block.b + i + 1 for i in range(block.size)}
-        return found
+
+# Rule after rule speaks of the same text.
+@lru_cache(maxsize=128)
+def _aligned(changed: str, committed: str) -> Mapping[int, int]:
+    """The 1-based lines of the changed text, and where they are in the committed one."""
+    now, before = _split(changed), _split(committed)
+    found = {
+        number: before.index(text) + 1
+        for number, text in enumerate(now, 1)
+        if text.strip() and before.count(text) == 1
+    }
+    for block in SequenceMatcher(None, now, before, autojunk=False).get_matching_blocks():
+        found |= {block.a + i + 1: block.b + i + 1 for i in range(block.size)}
+    return found
 
 
 def _split(text: str) -> list[str]:
