@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 
 from dockerfile_parse import DockerfileParser
@@ -118,6 +118,12 @@ class Dockerfile(Struct, frozen=True, dict=True):
     def making(self, stage: Stage) -> tuple[Instruction, ...]:
         """The instructions that make the stage: those of the stages it inherits, then its own."""
         return tuple(each for ancestor in self.lineage(stage) for each in ancestor.instructions)
+
+    def built_on(self, stages: Collection[int | None]) -> tuple[Stage, ...]:
+        """Those of the given indices, and every stage that inherits one of them through FROM."""
+        return tuple(
+            stage for stage in self.stages if any(each.index in stages for each in self.lineage(stage))
+        )
 
     def base_image(self, stage: Stage, as_written: bool = False) -> str:
         """The image that its lineage starts from, variables filled in; where one has no value, '' or as written."""

@@ -42,12 +42,14 @@ class CacheMounts(Rule):
         dockerfile = view.dockerfile
         if reason := without_mounts(view):
             return self.declined(reason)
-        reached = _reached(view)
+        # Those on top of what the target needs, too: what is done to apt is done to their steps.
+        reached = dockerfile.built_on(dockerfile.needed_by(view.stage))
         apt = lists_are_fetched_where_used(view)
         plans = [
             plan
-            for instruction in dockerfile.instructions
-            if instruction.keyword == "RUN" and instruction.stage in reached
+            for stage in reached
+            for instruction in stage.instructions
+            if instruction.keyword == "RUN"
             if (plan := mounting(view, instruction, apt))
         ]
         changing = [plan for plan in plans if plan.edits]
@@ -150,17 +152,6 @@ class CacheMounts(Rule):
             title="built without BuildKit",
         ),
         Example("FROM alpine\nCOPY . .\n", title="nothing is downloaded"),
-    )
-
-
-def _reached(view: RepoView) -> frozenset[int]:
-    """The stages that the target needs, and those on top of them: what is done to apt is done to their steps, too."""
-    dockerfile = view.dockerfile
-    needed = dockerfile.needed_by(view.stage)
-    return frozenset(
-        stage.index
-        for stage in dockerfile.stages
-        if any(ancestor.index in needed for ancestor in dockerfile.lineage(stage))
     )
 
 

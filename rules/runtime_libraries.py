@@ -136,17 +136,13 @@ def _without_tools(view: RepoView, sorting: Sorting) -> str | None:
     if {found.instruction.span for found in divided} != {apt.instruction.span for apt in sorting.commands}:
         return None
     losing = {found.instruction.stage for found in divided}
-    heirs = [heir for heir in stages_on_top(view) if _inherits(dockerfile, heir.index, losing)]
+    heirs = [heir for heir in stages_on_top(view) if heir in dockerfile.built_on(losing)]
     if heirs and len(losing) > 1:
         return None
     edits = [clean_edit(dockerfile, found) for found in divided]
     edits += give_tools(dockerfile, heirs, [found.tools for found in divided])
     apart = Dockerfile.parse(apply_edits(dockerfile.text, edits), dockerfile.path)
     return without_leftovers(apart, apart.stage(view.target.stage), sorting)
-
-
-def _inherits(dockerfile: Dockerfile, stage: int, losing: set[int | None]) -> bool:
-    return any(ancestor.index in losing for ancestor in dockerfile.lineage(dockerfile.stages[stage]))
 
 
 def _why_not(sorting: Sorting) -> str:

@@ -119,11 +119,7 @@ def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
     needed = dockerfile.needed_by(view.stage)
     for stage in (each for each in dockerfile.stages if each.index in needed):
         official = python_image(dockerfile, stage) is not None
-        heirs = tuple(
-            other
-            for other in dockerfile.stages
-            if stage.index in {ancestor.index for ancestor in dockerfile.lineage(other)}
-        )
+        heirs = dockerfile.built_on([stage.index])
         runs = tuple(i for heir in heirs for i in heir.instructions if i.keyword in ("RUN", "ONBUILD"))
         for instruction in stage.instructions:
             script = Script.of(dockerfile, instruction)

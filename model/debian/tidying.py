@@ -48,11 +48,10 @@ def without_recommended(apt: AptCommand) -> bool:
 
 def runs_behind(dockerfile: Dockerfile, writer: Instruction) -> Iterator[Instruction]:
     """The RUNs that see what `writer` left in the file system: behind it, in its stage or one on top of it."""
-    for stage in dockerfile.stages:
-        if writer.stage in {ancestor.index for ancestor in dockerfile.lineage(stage)}:
-            for instruction in stage.instructions:
-                if instruction.keyword == "RUN" and instruction.span > writer.span:
-                    yield instruction
+    for stage in dockerfile.built_on([writer.stage]):
+        for instruction in stage.instructions:
+            if instruction.keyword == "RUN" and instruction.span > writer.span:
+                yield instruction
 
 
 def installs_unseen(view: RepoView, dockerfile: Dockerfile, instruction: Instruction) -> bool:
