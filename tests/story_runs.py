@@ -9,7 +9,7 @@ from stories import bahr, bot_core, phentrieve, truthgraph
 from phasewise.cli.demo import create as demo
 from phasewise.migration.events import Event, Finished, Measured
 from phasewise.migration.session import Session
-from phasewise.model.measurement import Measurement, Scenario
+from phasewise.model.measurement import Measurement, Samples, Scenario
 from phasewise.model.status import State
 
 REPOSITORIES: dict[str, ModuleType] = {
@@ -44,6 +44,29 @@ def figures(
     """What `revision` costs in each scenario; one that does not build is in it too, and says so."""
     events = tuple(session.measure(revision, scenarios, repeat))
     return {event.measurement.scenario: event.measurement for event in events if isinstance(event, Measured)}
+
+
+def in_turns(session: Session, scenario: Scenario, turns: int) -> tuple[list[Measurement], list[Measurement]]:
+    """What the baseline and HEAD cost, measured one after the other in turns: both meet the same machine."""
+    revisions = (session.status().baseline, session.repository.head())
+    taken: tuple[list[Measurement], list[Measurement]] = ([], [])
+    for _ in range(turns):
+        for revision, measurements in zip(revisions, taken, strict=True):
+            measured = figures(session, revision, [scenario])[scenario]
+            assert measured.samples, measured.note
+            measurements.append(measured)
+    return taken
+
+
+def seconds(measurements: Iterable[Measurement]) -> Samples:
+    """The times of all their builds together."""
+    return Samples(tuple(s for each in measurements if each.samples for s in each.samples.seconds))
+
+
+def told(measurements: Iterable[Measurement]) -> str:
+    """`4.1 s ± 0.3`: the median, and half the spread."""
+    samples = seconds(measurements)
+    return f"{samples.median:.1f} s ± {samples.spread / 2:.1f}"
 
 
 def finish(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from git_fixtures import own_git_settings
-from story_runs import REPOSITORIES, commit_all, figures, prepared
+from story_runs import REPOSITORIES, commit_all, in_turns, prepared, seconds, told
 
 from phasewise.migration.errors import NoEngine
-from phasewise.model.measurement import Measurement, Samples, Scenario
+from phasewise.model.measurement import Measurement, Scenario
 
 __all__ = ["own_git_settings"]
 
@@ -25,19 +25,12 @@ def test_cold_before_and_after(name: str, tmp_path: Path, capsys: pytest.Capture
         session = prepared(name, tmp_path)
     except NoEngine as missing:
         pytest.skip(missing.message)
-    baseline = session.status().baseline
     try:
         phases = commit_all(session)
-        taken: dict[str, list[Measurement]] = {baseline: [], session.repository.head(): []}
-        # In turns, so that both meet the same machine: one build alone is 20 % off now and then.
-        for _ in range(TURNS):
-            for revision, measurements in taken.items():
-                measured = figures(session, revision, [Scenario.COLD])[Scenario.COLD]
-                assert measured.samples, measured.note
-                measurements.append(measured)
+        # One build alone is 20 % off now and then.
+        before, after = in_turns(session, Scenario.COLD, TURNS)
     finally:
         session.clean()
-    before, after = taken.values()
     change = seconds(after).median / seconds(before).median - 1
     with capsys.disabled():
         print(
@@ -46,17 +39,6 @@ def test_cold_before_and_after(name: str, tmp_path: Path, capsys: pytest.Capture
         )
         for title, measurements in (("as it is", before), ("after", after)):
             print(f"  {title}, median of {TURNS} builds:", *slowest(measurements), sep="\n    ")
-
-
-def seconds(measurements: list[Measurement]) -> Samples:
-    """The builds' times together."""
-    return Samples(tuple(s for each in measurements if each.samples for s in each.samples.seconds))
-
-
-def told(measurements: list[Measurement]) -> str:
-    """`41.9 s ± 2.3`: the median, and half the spread."""
-    samples = seconds(measurements)
-    return f"{samples.median:.1f} s ± {samples.spread / 2:.1f}"
 
 
 def slowest(measurements: list[Measurement]) -> list[str]:
