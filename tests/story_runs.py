@@ -46,20 +46,28 @@ def figures(
     return {event.measurement.scenario: event.measurement for event in events if isinstance(event, Measured)}
 
 
-def in_turns(session: Session, scenario: Scenario, turns: int) -> tuple[list[Measurement], list[Measurement]]:
-    """What the baseline and HEAD cost, measured one after the other in turns: both meet the same machine."""
-    revisions = (session.status().baseline, session.repository.head())
-    taken: tuple[list[Measurement], list[Measurement]] = ([], [])
+def in_turns(
+    session: Session, revisions: Sequence[str], scenario: Scenario, turns: int
+) -> tuple[list[Measurement], ...]:
+    """What each revision costs, one after the other in turns: all meet the same machine.
+
+    A build that fails once is not tried again.
+    """
+    taken: tuple[list[Measurement], ...] = tuple([] for _ in revisions)
     for _ in range(turns):
         for revision, measurements in zip(revisions, taken, strict=True):
-            measured = figures(session, revision, [scenario])[scenario]
-            assert measured.samples, measured.note
-            measurements.append(measured)
+            if all(each.samples for each in measurements):
+                measurements.append(figures(session, revision, [scenario])[scenario])
     return taken
 
 
+def before_and_after(session: Session) -> tuple[str, str]:
+    """The baseline's commit and HEAD's."""
+    return session.status().baseline, session.repository.head()
+
+
 def seconds(measurements: Iterable[Measurement]) -> Samples:
-    """The times of all their builds together."""
+    """The times of all their builds together. Raises ValueError when none was built."""
     return Samples(tuple(s for each in measurements if each.samples for s in each.samples.seconds))
 
 

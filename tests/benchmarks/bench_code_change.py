@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from git_fixtures import own_git_settings
-from story_runs import REPOSITORIES, commit_all, in_turns, prepared, seconds, told
+from story_runs import REPOSITORIES, before_and_after, commit_all, in_turns, prepared, seconds, told
 
 from phasewise.migration.errors import NoEngine
 from phasewise.model.measurement import Scenario
@@ -26,7 +26,8 @@ def test_code_change_before_and_after(name: str, tmp_path: Path, capsys: pytest.
     try:
         phases = commit_all(session)
         # The first builds also fill the cache, and do not count.
-        before, after = (each[1:] for each in in_turns(session, Scenario.CODE_CHANGE, TURNS + 1))
+        taken = in_turns(session, before_and_after(session), Scenario.CODE_CHANGE, TURNS + 1)
+        before, after = (each[1:] for each in taken)
     finally:
         session.clean()
     with capsys.disabled():

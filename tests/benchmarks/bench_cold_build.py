@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from git_fixtures import own_git_settings
-from story_runs import REPOSITORIES, commit_all, in_turns, prepared, seconds, told
+from story_runs import REPOSITORIES, before_and_after, commit_all, in_turns, prepared, seconds, told
 
 from phasewise.migration.errors import NoEngine
 from phasewise.model.measurement import Measurement, Scenario
@@ -28,7 +28,7 @@ def test_cold_before_and_after(name: str, tmp_path: Path, capsys: pytest.Capture
     try:
         phases = commit_all(session)
         # One build alone is 20 % off now and then.
-        before, after = in_turns(session, Scenario.COLD, TURNS)
+        before, after = in_turns(session, before_and_after(session), Scenario.COLD, TURNS)
     finally:
         session.clean()
     change = seconds(after).median / seconds(before).median - 1

@@ -6,13 +6,15 @@ machines differ. tests/benchmarks/RESULTS.md holds the figures of one run.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from git_fixtures import own_git_settings
 from msgspec import Struct
-from story_runs import REPOSITORIES, commit_all, figures, prepared
+from msgspec.structs import replace
+from story_runs import REPOSITORIES, commit_all, in_turns, prepared, told
 
 from phasewise.migration.errors import NoEngine
 from phasewise.migration.events import Verified
@@ -22,7 +24,8 @@ from phasewise.model.units import size
 
 __all__ = ["own_git_settings"]
 
-CODE_CHANGES = 3
+COLD_BUILDS = 3
+CODE_CHANGES = 5
 PEERS = {
     "tally-cli": ("tally", "lint", "--fix", "--fix-unsafe", "--no-config", "--fail-level=none"),
     "dockerfile-doctor": ("dockerfile-doctor", "--fix", "--unsafe-fixes"),
@@ -34,31 +37,23 @@ class Column(Struct, frozen=True):
     """What is known of one state of a fixture."""
 
     title: str
-    cold: Measurement
-    code_change: Measurement | None
-    passed: int
-    broken: tuple[str, ...]
+    cold: Sequence[Measurement]
+    code_change: Sequence[Measurement]
+    passed: int = 0
+    broken: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
         """A row of the table."""
-        if self.cold.outcome is not Outcome.BUILT or self.code_change is None:
-            why = " ".join(self.cold.note.split())[:100].replace("|", "\\|") or str(self.cold.outcome)
+        last = self.cold[-1]
+        if last.outcome is not Outcome.BUILT:
+            why = " ".join(last.note.split())[:100].replace("|", "\\|") or str(last.outcome)
             return f"| {self.title} | does not build: {why} | | | |"
         checks = f"{self.passed} pass" + (f", broken: {', '.join(self.broken)}" if self.broken else "")
         return (
-            f"| {self.title} | {size(self.cold.image_bytes)} | {told(self.cold)} | {told(self.code_change)}"
+            f"| {self.title} | {size(last.image_bytes)} | {told(self.cold)} | {told(self.code_change)}"
             f" | {checks} |"
         )
-
-
-def told(measurement: Measurement) -> str:
-    """`4.1 s ± 0.3`: the median, and half the spread where there is more than one build."""
-    samples = measurement.samples
-    if samples is None:
-        return measurement.note
-    spread = f" ± {samples.spread / 2:.1f}" if len(samples.seconds) > 1 else ""
-    return f"{samples.median:.1f} s{spread}"
 
 
 @pytest.mark.parametrize("name", REPOSITORIES)
@@ -83,11 +78,15 @@ def test_beside_the_peers(name: str, tmp_path: Path, capsys: pytest.CaptureFixtu
         for peer, number in versions.items():
             states[f"{peer} {number}"] = fixed(session, peer, baseline, tmp_path / peer)
         states[f"phasewise, {len(phases)} phases"] = session.repository.head()
+        cold = in_turns(session, tuple(states.values()), Scenario.COLD, COLD_BUILDS)
+        # The first builds also fill the cache, and do not count.
+        taken = in_turns(session, tuple(states.values()), Scenario.CODE_CHANGE, CODE_CHANGES + 1)
+        changed = [each[1:] for each in taken]
         tell(f"\n### {name}\n")
         tell("| | image | cold build | after a change of code | checks |")
         tell("|---|---|---|---|---|")
-        for title, revision in states.items():
-            tell(column(session, title, revision).line)
+        for (title, revision), each_cold, each_change in zip(states.items(), cold, changed, strict=True):
+            tell(checked(session, revision, Column(title, each_cold, each_change)).line)
     finally:
         session.clean()
 
@@ -111,18 +110,14 @@ def fixed(session: Session, peer: str, baseline: str, folder: Path) -> str:
     return git("rev-parse", "HEAD", at=folder).strip()
 
 
-def column(session: Session, title: str, revision: str) -> Column:
-    """Measures and checks one state."""
-    cold = figures(session, revision, [Scenario.COLD])[Scenario.COLD]
-    if cold.outcome is not Outcome.BUILT:
-        return Column(title, cold, None, 0, ())
-    changed = figures(session, revision, [Scenario.CODE_CHANGE], CODE_CHANGES)[Scenario.CODE_CHANGE]
+def checked(session: Session, revision: str, column: Column) -> Column:
+    """With what the image of `revision` can do, if there is one."""
+    if column.cold[-1].outcome is not Outcome.BUILT:
+        return column
     seen = [event for event in session.verify(revision) if isinstance(event, Verified)]
     verification, broken = seen[-1].verification, seen[-1].broken
-    return Column(
-        title,
-        cold,
-        changed,
-        verification.count(Verdict.PASSED),
-        tuple(result.title for result in broken),
+    return replace(
+        column,
+        passed=verification.count(Verdict.PASSED),
+        broken=tuple(result.title for result in broken),
     )
