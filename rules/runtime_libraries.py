@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.conveniences import EDITORS
 from phasewise.model.debian.final_packages import sort_final_packages, stages_on_top
@@ -29,8 +31,8 @@ class RuntimeLibraries(Rule):
     A tool stays when a start command, health check, script, compose file, manifest or the code calls it, or may: a
     script that is not in the repository, a package that calls git, code that starts processes and holds the word.
     Where the final stage installs Python packages itself, or the service is started with an installer, all tools stay.
-    Stages that build on one that loses packages get them themselves. What somebody types into a running container by
-    hand cannot be seen: that is the price.
+    Stages that build on one that loses packages get them themselves; editors, only those that the image does not need.
+    What somebody types into a running container by hand cannot be seen: that is the price.
 
     hadolint and BuildKit's own checks have no rule for it.
     """
@@ -94,8 +96,8 @@ class RuntimeLibraries(Rule):
             before="FROM python:3.12-slim AS base\nRUN apt-get update && apt-get install -y git nano\n\n"
             "FROM base AS builder\nRUN python -m venv /opt/venv\nRUN /opt/venv/bin/pip install git+https://x.org/y\n\n"
             'FROM base\nCOPY --from=builder /opt/venv /opt/venv\nCMD ["/opt/venv/bin/python", "-m", "y"]\n',
-            after="FROM python:3.12-slim AS base\n\nFROM base AS builder\n\n# Only the build needs these.\n"
-            "RUN apt-get update && apt-get install -y git nano\n\nRUN python -m venv /opt/venv\n"
+            after="FROM python:3.12-slim AS base\n\nFROM base AS builder\n\n# The final image does without these.\n"
+            "RUN apt-get update && apt-get install -y git\n\nRUN python -m venv /opt/venv\n"
             "RUN /opt/venv/bin/pip install git+https://x.org/y\n\n"
             'FROM base\nCOPY --from=builder /opt/venv /opt/venv\nCMD ["/opt/venv/bin/python", "-m", "y"]\n',
         ),
@@ -140,7 +142,14 @@ def _without_tools(view: RepoView, sorting: Sorting) -> str | None:
     if heirs and len(losing) > 1:
         return None
     edits = [clean_edit(dockerfile, found) for found in divided]
-    edits += give_tools(dockerfile, heirs, [found.tools for found in divided])
+    builders = [heir for heir in heirs if heir.index in dockerfile.needed_by(view.stage)]
+    working = replace(sorting, moved=tuple(name for name in sorting.moved if name not in EDITORS))
+    for group, wanted in (
+        (builders, divided_runs(dockerfile, dockerfile.lineage(view.stage), working)),
+        ([heir for heir in heirs if heir not in builders], divided),
+    ):
+        if wanted:
+            edits += give_tools(dockerfile, group, [found.tools for found in wanted])
     apart = Dockerfile.parse(apply_edits(dockerfile.text, edits), dockerfile.path)
     return without_leftovers(apart, apart.stage(view.target.stage), sorting)
 

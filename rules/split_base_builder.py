@@ -377,7 +377,7 @@ CMD ["python", "-m", "app"]
             evidence=tuple(view.evidence(path, line) for line in evidence_lines(view, split)),
             risk=self.risk,
             predicted=predicted(view, split),
-            costs=costs(split.sorting) if moved else "",
+            costs=costs(view, split) if moved else "",
         )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from phasewise.model.debian.apt import apt_commands, rewritten
 from phasewise.model.debian.build_tools import Sorting
+from phasewise.model.debian.packages import is_build_tool, is_headers
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.downloads.mounts import is_lent
 from phasewise.model.edits import drop_instruction, insert_after
@@ -55,10 +56,17 @@ def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sortin
     lines = dockerfile.lines(instruction)
     above = dockerfile.text[lines.start : instruction.span.start]
     kept, taken = divide(above.splitlines(), staying, moving)
-    taken = taken or ["# Only the build needs these."]
+    taken = taken or [_said_of(moving)]
     return Divided(
         instruction, "\n".join([*kept, clean]) if clean is not None else None, "\n".join([*taken, tools])
     )
+
+
+def _said_of(packages: Collection[str]) -> str:
+    """The comment above packages whose author gave them none."""
+    if all(is_build_tool(package) or is_headers(package) for package in packages):
+        return "# Only the build needs these."
+    return "# The final image does without these."
 
 
 def _installs_packages(dockerfile: Dockerfile, instruction: Instruction) -> bool:

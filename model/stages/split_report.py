@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
+from phasewise.model.debian.apt import apt_commands
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.leaving import leaving
 from phasewise.model.debian.packages import is_downloader, is_headers
-from phasewise.model.dockerfile import Dockerfile
+from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.layers import flat, written_layers
 from phasewise.model.paths import within
-from phasewise.model.phase import Prediction, part
+from phasewise.model.phase import FileEdit, Prediction, part
 from phasewise.model.python.environments import SYSTEM, environment_copies, installs
 from phasewise.model.repo import RepoView
+from phasewise.model.shell import Script
 from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
+from phasewise.model.stages.context_copies import brings_code
 from phasewise.model.stages.measured_packages import base_pip
 from phasewise.model.stages.ownership import Handover, hand_over
 from phasewise.model.wording import listed
@@ -52,10 +57,43 @@ def why(view: RepoView, split: Split) -> str:
     return "\n\n".join(parts)
 
 
-def costs(sorting: Sorting) -> str:
-    """What somebody who works in a running container would miss."""
-    gone = [package for package in sorting.moved if is_downloader(package)]
-    return f"{listed(gone)}: no longer at hand in a running container" if gone else ""
+def costs(view: RepoView, split: Split) -> str:
+    """What somebody who works in a running container would miss, and what other stages install again and again."""
+    gone = [package for package in split.sorting.moved if is_downloader(package)]
+    missed = [f"{listed(gone)}: no longer at hand in a running container"] if gone else []
+    again = [
+        f"{name} installs its build tools again after every change of code" for name in _late(view, split)
+    ]
+    return "; ".join((*missed, *again))
+
+
+def _late(view: RepoView, split: Split) -> tuple[str, ...]:
+    """The stages that install the tools themselves now, on top of code that they inherit."""
+    path, moved = view.dockerfile.path, split.sorting.moved
+    after = view.with_edits([FileEdit(path, view.dockerfile.text, split.text)])
+    dockerfile, had_them = after.dockerfile, {s.name for s in _installing(view.dockerfile, moved)}
+    return tuple(
+        stage.name
+        for stage in _installing(dockerfile, moved)
+        if stage.name
+        and stage.name not in had_them
+        and stage.base_stage is not None
+        and any(brings_code(after, i) for i in dockerfile.making(dockerfile.stages[stage.base_stage]))
+    )
+
+
+def _installing(dockerfile: Dockerfile, packages: Collection[str]) -> tuple[Stage, ...]:
+    """The stages that install any of `packages` themselves."""
+    return tuple(
+        stage
+        for stage in dockerfile.stages
+        if any(
+            set(apt.names) & set(packages)
+            for instruction in stage.instructions
+            if (script := Script.of(dockerfile, instruction))
+            for apt in apt_commands(script, "install")
+        )
+    )
 
 
 def evidence_lines(view: RepoView, split: Split) -> list[int]:

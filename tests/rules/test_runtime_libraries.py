@@ -198,9 +198,19 @@ class TestOtherStages:
             "FROM python:3.12-slim AS base\nRUN apt-get update && apt-get install -y gcc\n"
         )
         assert (
-            "FROM base AS builder\n\n# Only the build needs these.\n"
-            "RUN apt-get update && apt-get install -y git vim\n\nRUN python"
+            "FROM base AS builder\n\n# The final image does without these.\n"
+            "RUN apt-get update && apt-get install -y git\n\nRUN python"
         ) in text
+
+    def test_editors_stay_where_people_work(self) -> None:
+        text = self.SHARED.replace("git gcc vim", "gcc vim") + "\nFROM base AS dev\nRUN pip install x\n"
+        seen = RepoView(Target("Dockerfile", stage="2"), {"Dockerfile": text}, frozenset({"Dockerfile"}))
+        answer = RULE.propose(seen, {})
+        assert isinstance(answer, Phase)
+        after = seen.with_edits(answer.edits).files["Dockerfile"]
+        gets = "\n\n# The final image does without these.\nRUN apt-get update && apt-get install -y vim\n"
+        assert f"FROM base AS dev{gets}" in after
+        assert "FROM base AS builder\nRUN python" in after
 
     def test_compilers_there_are_the_split_s(self) -> None:
         split = SplitBaseBuilder().propose(view(self.SHARED), {})
@@ -220,7 +230,7 @@ class TestOtherStages:
         answer = RULE.propose(seen, {})
         assert isinstance(answer, Phase)
         after = answer.edits[0].after or ""
-        assert "FROM runtime AS test\n\n# Only the build needs these.\nRUN apt-get update" in after
+        assert "FROM runtime AS test\n\n# The final image does without these.\nRUN apt-get update" in after
 
 
 def test_a_purge_of_what_is_gone_goes_too() -> None:

@@ -191,6 +191,18 @@ CMD ["bash"]
         assert "gcc" not in installed(text, "service")
         assert "gcc" not in installed(text, "shell")
 
+    @pytest.mark.parametrize(
+        ("code", "costs"),
+        [("COPY app app\n", "dev installs its build tools again after every change of code"), ("", "")],
+    )
+    def test_a_stage_that_gets_tools_behind_the_code_is_named_as_price(self, code: str, costs: str) -> None:
+        text = (
+            "FROM python:3.12-slim AS base\nRUN apt-get update && apt-get install -y gcc\n"
+            f"COPY requirements.txt .\nRUN pip install -r requirements.txt\n{code}\n"
+            "FROM base AS dev\nRUN pip install pytest\n\nFROM base AS prod\n"
+        )
+        assert phase(view(text, stage="prod")).costs == costs
+
     def test_stages_that_have_nothing_to_do_with_it_stay_as_they_are(self) -> None:
         other = "FROM node:22-slim AS assets\nRUN apt-get update && apt-get install -y g++\nRUN npm ci\n\n"
         assert after(view(other + inherited("gcc"))).startswith(other)
