@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from phasewise.migration.git import Repository
 from phasewise.migration.git_process import GitFailed
+from phasewise.migration.ledger import before_rolled_back
 from phasewise.model.history import HistoryEntry, read_blame
 from phasewise.model.phase import Provenance
 
@@ -89,10 +90,22 @@ class Introduced(Mapping[tuple[str, int], Provenance]):
             entry = self._repository.entries(self._commit).get(path)
             known = entry is not None and entry.is_regular
             future.set_result(
-                _introduced(self._repository, path, self._commit, self._elsewhere) if known else {}
+                _introduced(self._repository, path, self._as_before(path), self._elsewhere) if known else {}
             )
         except BaseException as error:
             future.set_exception(error)
+
+    def _as_before(self, path: str) -> str:
+        """The commit to blame from: an earlier one to whose text a rollback led back, which is nobody's new text."""
+        return next((commit for commit, changed in self._led_back_to if path not in changed), self._commit)
+
+    @cached_property
+    def _led_back_to(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Commits before phases that were taken back, the oldest first, and the paths that have changed since."""
+        earlier = reversed(before_rolled_back(self._repository))
+        return tuple(
+            (each, frozenset(self._repository.changed_paths(each, self._commit))) for each in earlier
+        )
 
     @cached_property
     def _elsewhere(self) -> frozenset[str] | None:

@@ -77,13 +77,30 @@ def baseline(repository: Repository, target: Target) -> str:
     return first.parents[0] if first.parents else first.sha
 
 
+def before_rolled_back(repository: Repository) -> tuple[str, ...]:
+    """The commits on which phases were applied that phasewise took back, of any target, the newest first."""
+    commits = _telling(repository)
+    reverted = {
+        sha
+        for commit in commits
+        if (marks := commit_message.read(commit.message)).rollback
+        for sha in marks.reverts
+    }
+    return tuple(commit.parents[0] for commit in commits if commit.sha in reverted and commit.parents)
+
+
 def _standing(repository: Repository, target: Target) -> Standing:
-    """The standing at HEAD. Of a long history only the commits that tell something are kept for the next question."""
+    """The standing at HEAD."""
+    return standing(_telling(repository), target)
+
+
+def _telling(repository: Repository) -> tuple[Logged, ...]:
+    """The commits that tell something, the newest first; of a long history only they are kept for the next question."""
     log = repository.log()
     known = cast("tuple[tuple[Logged, ...], tuple[Logged, ...]] | None", repository.memory.get("telling"))
     if known is None or known[0] is not log:
         repository.memory["telling"] = known = log, tuple(filter(_tells, log))
-    return standing(known[1], target)
+    return known[1]
 
 
 def _tells(commit: Logged) -> bool:

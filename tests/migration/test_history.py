@@ -7,7 +7,9 @@ from git_sandbox import Sandbox
 
 from phasewise.migration.git import Repository
 from phasewise.migration.history import Introduced, commits_of, introduced
+from phasewise.migration.ledger import Applied, rollback_message
 from phasewise.model.history import HistoryEntry, read_blame
+from phasewise.model.repo import Target
 
 FIRST = "FROM a\nRUN one\n"
 SECOND = "FROM a\nRUN one\nRUN two\n"
@@ -107,6 +109,31 @@ def test_paths_that_cannot_be_traced(sandbox: Sandbox) -> None:
     for path in ("nothing", "link", "--help"):
         assert lines.get((path, 1)) is None
     assert lines.get(("Dockerfile", 99)) is None
+
+
+def take_back(sandbox: Sandbox, phase: str, *, restored: str) -> None:
+    """As a rollback leaves it: the text from before, by a commit that says so."""
+    applied = Applied("one", phase, "Do one", {})
+    sandbox.commit(rollback_message(applied, Target("Dockerfile")), Dockerfile=restored)
+
+
+def test_what_a_rollback_brought_back_is_its_author_s(grown: Sandbox) -> None:
+    trailers = "Phasewise-Phase: one\nPhasewise-Dockerfile: Dockerfile"
+    phase = grown.commit(f"Do one\n\n{trailers}\n", Dockerfile="FROM b\n")
+    take_back(grown, phase, restored=SECOND)
+    assert subjects_as_planned(grown) == ["one", "one", "two"]
+
+    later = grown.commit("user", Dockerfile=SECOND + "RUN three\n")
+    assert Introduced(grown.open(), later)["Dockerfile", 4].subject == "user"
+
+    phase = grown.commit(f"Do two\n\n{trailers}\n", Dockerfile="FROM b\n", other="x\n")
+    take_back(grown, phase, restored=SECOND + "RUN three\n")
+    assert subjects_as_planned(grown)[3] == "user"
+
+
+def subjects_as_planned(sandbox: Sandbox) -> list[str]:
+    lines = Introduced(sandbox.open(), sandbox.head())
+    return [origin.subject for (path, _), origin in lines.items() if path == "Dockerfile"]
 
 
 def test_a_file_is_blamed_when_it_is_asked_for_and_once(
