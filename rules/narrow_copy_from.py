@@ -8,7 +8,8 @@ from phasewise.model.census import Census
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.edits import drop_instruction
 from phasewise.model.layers import layer_bytes, written_layers
-from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
+from phasewise.model.paths import within
+from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk, part
 from phasewise.model.python.environments import SYSTEM
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.copies import StageCopy, rewritten
@@ -228,24 +229,25 @@ def _predicted(view: RepoView, narrowed: Sequence[Narrowed]) -> Prediction:
     census = view.census
     if census is None:
         return Prediction(None, "known once the baseline is built")
-    total = 0
+    if not narrowed:
+        return Prediction(None, "the commands are small")
+    total, unknown = 0, ""
+    parts: dict[str, int] = {}
     for each in narrowed:
         layer = layer_bytes(census, each.copy.instruction)
         if layer is None or (each.needed and not each.is_system):
-            return Prediction(None, "what the copy writes and nothing reads is known once it is built")
-        if each.needed and _changed_later(census, each.copy):
-            return Prediction(
-                None, "a later layer changes the copied packages, so that their share is not known"
-            )
-        kept = sum(
-            found.size_bytes
-            for found in census.distributions
-            if any(f"{found.location}/".startswith(f"{place}/") for place in each.needed)
-        )
-        total -= max(0, layer - kept)
-    if not narrowed:
-        return Prediction(None, "the commands are small")
-    return Prediction(total, "the layers of these copies, less the packages in them")
+            unknown = "what the copy writes and nothing reads is known once it is built"
+        elif each.needed and _changed_later(census, each.copy):
+            unknown = "a later layer changes the copied packages, so that their share is not known"
+        else:
+            copied = [found for found in census.distributions if within(found.location, each.copy.path)]
+            kept = [found for found in copied if any(within(found.location, place) for place in each.needed)]
+            total -= max(0, layer - sum(found.size_bytes for found in kept))
+            parts |= {part("python", found.name): found.size_bytes for found in copied if found not in kept}
+    because = "the layers of these copies, less the packages in them"
+    if unknown:
+        because = f"the layer of a copy; of another, {unknown}" if total else unknown
+    return Prediction(total if total or not unknown else None, because, parts)
 
 
 def _changed_later(census: Census, copy: StageCopy) -> bool:

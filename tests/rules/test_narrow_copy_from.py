@@ -147,6 +147,9 @@ def test_a_version_that_builds_set() -> None:
     assert "builds set V" in declined.reason
 
 
+USER_SITE = "/root/.local/lib/python3.12/site-packages"
+
+
 def test_flags_that_change_what_is_copied() -> None:
     for flag in ("--parents", "--exclude=*.pyc"):
         assert "no COPY" in reason(INSTALL + SLIM + WIDE.replace("COPY", f"COPY {flag}"))
@@ -175,6 +178,24 @@ def test_no_figure_where_a_later_layer_changes_the_copied_packages() -> None:
         phase = propose(INSTALL + SLIM + WIDE, census=Census(99_000_000, layers, 98_000_000, (packages,)))
         assert isinstance(phase, Phase)
         assert (phase.predicted.image_bytes is not None) is known
+
+
+def test_a_tool_that_is_left_behind_counts_where_the_rest_is_not_known() -> None:
+    packages, tool = Distribution("x", "1", SITE, 1_000_000), Distribution("uv", "1", USER_SITE, 44_000_000)
+    layers = (
+        Layer("COPY /usr/local /usr/local # buildkit", 41_000_000),
+        Layer("COPY /root/.local /root/.local # buildkit", 44_500_000),
+        Layer("RUN /bin/sh -c find /usr/local/lib -name '*.so' -exec strip {} +", 900_000),
+    )
+    install = INSTALL.replace("RUN ", "RUN pip install --user uv\nRUN ", 1)
+    text = install + SLIM + WIDE + WIDE.replace("/usr/local", "/root/.local")
+    phase = propose(text, census=Census(199_000_000, layers, 198_000_000, (packages, tool)))
+    assert isinstance(phase, Phase)
+    assert phase.predicted.image_bytes == -44_500_000
+    assert phase.predicted.parts == {"python uv": 44_000_000}
+    assert phase.predicted.because.endswith(
+        "a later layer changes the copied packages, so that their share is not known"
+    )
 
 
 @pytest.mark.parametrize("rule", [StripSymbols(), PruneSitePackages()])
