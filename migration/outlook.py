@@ -24,7 +24,7 @@ def sentences(floor: Floor | None, goal_bytes: int | None = None) -> list[str]:
     start = f", now {size(floor.now_bytes)}" if floor.now_bytes is not None else ""
     said = [
         f"Plan: {size(floor.planned_bytes)} predicted from the baseline's content{start}.",
-        f"Floor: {size(floor.image_bytes)} predicted. No phase removes {_kept(floor)}."
+        f"Floor: {size(floor.image_bytes)} predicted. No phase removes {_kept(floor)}.{_rest(floor)}"
         if _parts(floor)
         else f"Floor: {size(floor.image_bytes)} predicted.",
     ]
@@ -75,6 +75,13 @@ def _others(packages: Sequence[Package]) -> list[str]:
         return []
     total = size(sum(package.size_bytes for package in packages))
     return [f"{len(packages)} smaller package{'s' * (len(packages) > 1)} ({total})"]
+
+
+def _rest(floor: Floor) -> str:
+    """What belongs to none of the parts, where it is worth a word: caches, or what a phase without a figure removes."""
+    named = (floor.base_bytes or 0) + (floor.application_bytes or 0)
+    rest = floor.image_bytes - named - sum(package.size_bytes for package in floor.packages)
+    return f" {size(rest)} are in no package." if rest > floor.image_bytes / 100 else ""
 
 
 def _with_needs(package: Package) -> str:

@@ -24,7 +24,7 @@ def test_the_total_the_floor_and_what_it_is_made_of() -> None:
         "Plan: 6.03 GB predicted from the baseline's content, now 11.89 GB.",
         "Floor: 5.61 GB predicted. No phase removes the base image (208 MB), the application's files (2 MB), "
         "nvidia-cublas-cu12 (3.20 GB), torch (1.14 GB), small0 (1 MB), small1 (1 MB), small2 (1 MB) and "
-        "2 smaller packages (2 MB).",
+        "2 smaller packages (2 MB). 1.05 GB are in no package.",
         "With cpu_wheels: 1.51 GB predicted.",
     ]
 
