@@ -11,8 +11,8 @@ from phasewise.model.debian.apt import apt_commands, installed_and_gone
 from phasewise.model.debian.leaving import leaving
 from phasewise.model.dockerfile import Dockerfile, Stage
 from phasewise.model.phase import part
+from phasewise.model.python.installers import BROUGHT_ALONG
 from phasewise.model.shell import Script
-from phasewise.model.stages.measured_packages import BROUGHT_ALONG
 
 
 class Package(Struct, frozen=True):

@@ -16,6 +16,7 @@ from phasewise.model.dockerfile import Instruction, Word
 from phasewise.model.edits import drop_instruction, drop_word
 from phasewise.model.python.entry_points import application_starts
 from phasewise.model.python.imports import anywhere, at_start
+from phasewise.model.python.installers import INSTALLERS
 from phasewise.model.python.installs import Install, Source, installs, origin_of
 from phasewise.model.python.prepend import prepended
 from phasewise.model.python.projects import projects
@@ -25,7 +26,6 @@ from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span
 
 _LIST = "/tmp/requirements-core.txt"
-_TOOLS = frozenset({"pip", "setuptools", "uv", "wheel"})
 
 
 class NoCore(ValueError):
@@ -76,7 +76,7 @@ class Ask(Struct, frozen=True):
             lists[view.target.dockerfile] = lists.get(view.target.dockerfile, ()) + tuple(
                 Listed(name, word.value, view.target.dockerfile, view.dockerfile.line_of(word.span.start))
                 for name, word in named
-                if name and name not in _TOOLS
+                if name and name not in INSTALLERS
             )
         extras += _synced(view)
         own: dict[str, frozenset[str]] = {}

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from msgspec import Struct
 
 from phasewise.model.census import Census
+from phasewise.model.python.installers import BROUGHT_ALONG
 
 FRAMEWORKS = (
     "torch",
@@ -111,8 +112,6 @@ MODULES = {
 
 HEAVY_BYTES = 10_000_000
 HEAVY_SHARE = 0.05
-_BASE = frozenset({"pip", "setuptools", "wheel"})
-"""Brought by every environment: never counted as gone."""
 
 
 def is_framework(name: str) -> bool:
@@ -163,12 +162,12 @@ class Packages(Struct, frozen=True):
 
     def gone(self, kept: Iterable[str], left_out: Iterable[str]) -> frozenset[str]:
         """What is not installed any more when `left_out` are not asked for and `kept` are."""
-        return self.reached(left_out) - self.reached(kept) - _BASE
+        return self.reached(left_out) - self.reached(kept) - BROUGHT_ALONG
 
     def exclusive(self, root: str, roots: Iterable[str]) -> frozenset[str]:
         """`root` and the packages that it alone of `roots` needs."""
         others = self.reached((each for each in roots if each != root), without=root)
-        return self.reached([root]) - others - _BASE | {root}
+        return self.reached([root]) - others - BROUGHT_ALONG | {root}
 
     def size(self, names: Collection[str]) -> int | None:
         """Bytes of the packages; None without a census."""

@@ -16,12 +16,12 @@ from phasewise.model.ci.check_requirements_ci import Read, package, settings
 from phasewise.model.ci.light_requirements import Settings, list_path, list_text, unsigned
 from phasewise.model.phase import FileEdit
 from phasewise.model.python.imports import Use
+from phasewise.model.python.installers import INSTALLERS
 from phasewise.model.python.installs import Install, installs
 from phasewise.model.python.requirements import Listed, RequirementsError, constrained, listed
 from phasewise.model.repo import BuildReference, Purpose, RepoView
 
 CONSUMERS = (Purpose.TEST, Purpose.SCAN)
-_TOOLS = frozenset({"pip", "setuptools", "uv", "wheel"})
 _VARIANT = re.compile(r"(?:^|[._-])ci(?:$|[._-])", re.I)
 _PRODUCTION = re.compile(r"[._-](?:prod|production|release)$", re.I)
 
@@ -225,7 +225,7 @@ def _hand_written(
 def _named(view: RepoView, install: Install) -> Iterator[Listed]:
     for word in install.named:
         name = package(word.value)
-        if name and name not in _TOOLS:
+        if name and name not in INSTALLERS:
             line = view.dockerfile.line_of(word.span.start)
             yield Listed(name, word.value, view.target.dockerfile, line)
 

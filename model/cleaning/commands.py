@@ -10,13 +10,13 @@ from itertools import pairwise, takewhile
 from msgspec import Struct
 from msgspec.structs import replace
 
+from phasewise.model.python.installers import BROUGHT_ALONG
 from phasewise.model.shell import Command, Script
 from phasewise.model.syntax.shell_nodes import Chain, Pipeline, Simple, Tree
 from phasewise.model.text import Edit, Span
 
 _HOUSEHOLD = frozenset({"true", ":", "set", "echo"})
 _BRACES = re.compile(r"^(?P<stem>.*/)\{(?P<names>[\w,.-]+,[\w,.-]+)\}\*?$")
-_INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 _CACHES = {
     "apt-get clean": "/var/cache/apt",
     "apt-get autoclean": "/var/cache/apt",
@@ -60,7 +60,7 @@ class Cleaning(Struct, frozen=True):
         """The names in `{pip,setuptools,wheel}*`, where all of them are installers; empty otherwise."""
         for word in self.words[1:]:
             match = _BRACES.match(word)
-            if match and set(match["names"].split(",")) <= _INSTALLERS:
+            if match and set(match["names"].split(",")) <= BROUGHT_ALONG:
                 return tuple(match["names"].split(","))
         return ()
 

@@ -9,8 +9,9 @@ from phasewise.model.paths import within
 from phasewise.model.phase import Prediction, part
 from phasewise.model.pruning.prunable import Prunable
 from phasewise.model.python.bytecode import compiles_beside_sources
+from phasewise.model.python.installers import BROUGHT_ALONG
 from phasewise.model.repo import RepoView
-from phasewise.model.stages.measured_packages import BROUGHT_ALONG, base_pip, measured_folders
+from phasewise.model.stages.measured_packages import base_pip, measured_folders
 
 
 def predicted(view: RepoView, found: Prunable) -> Prediction:

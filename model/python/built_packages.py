@@ -12,12 +12,12 @@ from packaging.version import InvalidVersion, Version
 from phasewise.model.census import Built, Census, Distribution
 from phasewise.model.ci.check_requirements_ci import logical_lines, package, production
 from phasewise.model.dockerfile import Stage
+from phasewise.model.python.installers import INSTALLERS
 from phasewise.model.python.installs import Install
 from phasewise.model.python.requirements import Listed
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.common_ground import python_version, version_may_differ
 
-_TOOLS = frozenset({"pip", "setuptools", "uv", "wheel"})
 """Wheels of these come for every machine."""
 _DEBIANS = re.compile(r"/usr/lib/python3[\d.]*/dist-packages$")
 _REPOSITORIES = ("git+", "hg+", "svn+", "bzr+")
@@ -77,7 +77,7 @@ class Packages(Struct, frozen=True):
 
     def _check_whole(self) -> None:
         """Raises MayCompile where a distribution is not there that another one requires: it may be installed first."""
-        there = _TOOLS.union(self.left_out, (each.name for each in self.distributions))
+        there = INSTALLERS.union(self.left_out, (each.name for each in self.distributions))
         for each in self.distributions:
             if absent := min(set(each.requires) - there, default=""):
                 raise MayCompile(f"{absent}, which {each.name} requires, is not in the baseline's image")
@@ -106,7 +106,7 @@ class Packages(Struct, frozen=True):
             raise MayCompile(f"what {text} installs is not known")
         requirement = Listed(name, text, "", 1).parsed
         installed = [each for each in self.distributions if each.name == name]
-        if not (installed or constrains or name in _TOOLS or (requirement and requirement.marker)):
+        if not (installed or constrains or name in INSTALLERS or (requirement and requirement.marker)):
             raise MayCompile(f"{name} is not in the baseline's image")
         for each in installed:
             if requirement and not _allows(requirement.specifier, each.version):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from phasewise.model.census import Census, Distribution
 from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import SYSTEM, installs
+from phasewise.model.python.installers import BROUGHT_ALONG
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.common_ground import python_image
 from phasewise.model.stages.roles import only_tools
 
-BROUGHT_ALONG = frozenset({"pip", "setuptools", "wheel"})
-"""What Python images and virtual environments have before anything is installed."""
 _DEBIAN = "/usr/lib"
 """Debian's own packages, mercurial of the full Python images for one; pip installs nothing there."""
 
