@@ -56,3 +56,27 @@ def test_without_the_library_the_import_fails(engine: Engine, repository: str, t
     failed = bench.attempt(naive, *START)
     assert failed.returncode != 0
     assert "libpq.so.5" in failed.stderr
+
+
+def test_an_editor_stays_in_the_stage_for_people_alone(
+    engine: Engine, repository: str, tmp_path: Path
+) -> None:
+    final = 'FROM base\nCOPY --from=builder /opt/venv /opt/venv\nCMD ["/opt/venv/bin/python"]\n'
+    text = (
+        "FROM python:3.12-slim AS base\n"
+        "RUN apt-get update && apt-get install -y --no-install-recommends nano\n\n"
+        "FROM base AS builder\nRUN python -m venv /opt/venv && /opt/venv/bin/pip install idna\n\n"
+        f'FROM base AS dev\nCMD ["bash"]\n\n{final}'
+    )
+    bench = Bench(engine, repository, tmp_path)
+    _, migrated = bench.migrate(RuntimeLibraries(), text)
+    ends = {
+        "final": migrated,
+        "dev": migrated.partition(final)[0],
+        "builder": migrated.partition("FROM base AS dev")[0],
+    }
+    has = {
+        stage: bench.attempt(bench.build(end), "sh", "-c", "command -v nano").returncode == 0
+        for stage, end in ends.items()
+    }
+    assert has == {"final": False, "dev": True, "builder": False}
