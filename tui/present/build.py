@@ -43,25 +43,24 @@ def headline(progress: Progress, now: float) -> Content:
 def status_line(progress: Progress | None, advice: Content, now: float, cells: int) -> Content:
     """The whole job on one line, or `advice` where none runs."""
     if progress is None:
-        return text.fit(Content(" ") + advice, cells)
+        return text.fit(advice, cells)
     if progress.finished is not None:
         mark = ("✔ ", "bold $text-success") if progress.finished.ok else ("✖ ", "bold $text-error")
         said = text.own(
-            " ",
             mark,
             (text.one_line(progress.title), "bold"),
             f": {text.one_line(progress.finished.summary)}",
         )
-        return text.ends(said, text.own((f"{units.duration(progress.seconds(now))} ", "dim")), cells)
+        return text.ends(said, text.own((units.duration(progress.seconds(now)), "dim")), cells)
     then = f", then {text.one_line(progress.then)}" if progress.then else ""
     stop = "stopping …" if progress.stopping else "c to stop"
     return text.ends(
         text.own(
-            (" ● ", "bold $text-primary"),
+            ("● ", "bold $text-primary"),
             (text.one_line(progress.title), "bold"),
             f"{then}{_which(progress)}  {_doing(progress)}",
         ),
-        text.own((f"{units.duration(progress.seconds(now))} so far, {stop} ", "dim")),
+        text.own((f"{units.duration(progress.seconds(now))} so far, {stop}", "dim")),
         cells,
     )
 
