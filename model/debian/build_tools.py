@@ -20,6 +20,7 @@ from phasewise.model.dockerfile import Instruction
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.runtime_use import Use, runtime_uses, unversioned_loads
+from phasewise.model.stages.shipped_scripts import scheduler, script_uses
 
 _COMPILE_MODELS = ("cmdstanpy", "pystan", "httpstan", "brian2")
 _CALLED_BY_PACKAGES = {
@@ -101,12 +102,16 @@ def sort_packages(
         return Sorting((), {}, {}, (), (), frozenset(names))
     tools = [name for name in names if is_build_tool(name) or is_downloader(name)]
     headers = [name for name in names if is_headers(name)]
-    uses = runtime_uses(view, {command for name in tools for command in commands_of(name)}, leaving)
+    commands = {command for name in tools for command in commands_of(name)}
+    uses = {**script_uses(view, commands), **runtime_uses(view, commands, leaving)}
     used = {name: use for name in tools for use in [_use_of(name, uses)] if use}
+    if line := scheduler(view) if any(map(is_downloader, tools)) else None:
+        jobs = {name: Use(name, view.dockerfile.path, line) for name in tools if is_downloader(name)}
+        used = {**jobs, **used}
     requirements = _requirements(view)
     for name in tools:
-        if name not in used and (line := _needed_by_package(name, requirements)):
-            used[name] = Use(name, line[0], line[1])
+        if name not in used and (place := _needed_by_package(name, requirements)):
+            used[name] = Use(name, place[0], place[1])
     loads = unversioned_loads(view) if headers else {}
     for name in headers:
         if use := next((use for stem, use in loads.items() if stem in name), None):

@@ -17,6 +17,7 @@ from phasewise.model.dockerfile import Stage
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.hidden_calls import cautious_uses, reservation
 from phasewise.model.stages.runtime_use import Use, runtime_uses, shipped_code
+from phasewise.model.stages.shipped_scripts import script_uses
 
 _WHEELS_CARRY: Mapping[str, frozenset[str]] = {
     "libffi-dev": frozenset({"cffi", "cryptography"}),
@@ -83,7 +84,7 @@ def _unused_editors(view: RepoView) -> list[str]:
     if not named:
         return []
     commands = {command for name in named for command in EDITORS[name]}
-    uses = {**cautious_uses(view, commands), **runtime_uses(view, commands)}
+    uses = {**cautious_uses(view, commands), **script_uses(view, commands), **runtime_uses(view, commands)}
     return [name for name in named if not _use_of(EDITORS[name], uses)]
 
 

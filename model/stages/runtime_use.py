@@ -193,7 +193,7 @@ def _uses(view: RepoView, wanted: frozenset[str], skip: Collection[object]) -> I
     started = "\n".join([start_text(view, view.stage), *(text for _, _, text in outside)])
     for path in named_scripts(view, started):
         for line, text in enumerate(view.files[path].split("\n"), 1):
-            for command in mentioned(text.partition("#")[0] if line > 1 else "", wanted):
+            for command in mentioned(without_comment(text) if line > 1 else "", wanted):
                 yield Use(command, path, line)
     for path in shipped_code(view):
         yield from _python_uses(view, path, wanted)
@@ -213,6 +213,11 @@ def _run_uses(view: RepoView, instruction: Instruction, wanted: frozenset[str]) 
         named = {word for word in words if word not in WORDS} | led | {command.name}
         for name in sorted(named & wanted):
             yield Use(name, view.dockerfile.path, view.dockerfile.line_of(command.span.start))
+
+
+def without_comment(line: str) -> str:
+    """A line of a shell script without its comment; `$#` begins none."""
+    return "" if line.lstrip().startswith("#") else re.split(r"\s#", line, maxsplit=1)[0]
 
 
 def outside_commands(view: RepoView) -> Iterator[tuple[str, int, str]]:

@@ -256,3 +256,13 @@ def test_the_prediction_is_of_the_packages_that_leave() -> None:
 def test_without_a_builder_it_is_for_the_split() -> None:
     text = "FROM python:3.12-slim\nRUN apt-get update && apt-get install -y gcc vim\nRUN pip install x\n"
     assert "copies no environment" in reason(text)
+
+
+def test_a_script_that_is_only_copied_keeps_what_it_calls() -> None:
+    text = final("curl wget gcc", "COPY scripts/ scripts/", "RUN chmod +x scripts/*.sh")
+    assert installed(text, scripts__run_dot_sh="#!/bin/bash\ncurl -s http://x\n") == "curl"
+
+
+def test_jobs_of_cron_may_download() -> None:
+    assert installed(final("gcc curl cron")) == "curl cron"
+    assert "Dockerfile:5 calls it, or may" in reason(final("curl cron"))
