@@ -17,19 +17,11 @@ from phasewise.model.debian.packages import (
     runtime_libraries,
 )
 from phasewise.model.dockerfile import Instruction
+from phasewise.model.python.callers import calling
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.stages.runtime_use import Use, runtime_uses, unversioned_loads
 from phasewise.model.stages.shipped_scripts import scheduler, script_uses
-
-_COMPILE_MODELS = ("cmdstanpy", "pystan", "httpstan", "brian2")
-_CALLED_BY_PACKAGES = {
-    "gcc": ("vllm", "deepspeed", "triton", "torchdynamo", "cppimport", "sglang", "unsloth", *_COMPILE_MODELS),
-    "g++": ("pytensor", "pymc", "theano", "aesara", "theano-pymc", *_COMPILE_MODELS),
-    "git": ("gitpython", "dvc", "pre-commit", "dbt-core", "prefect", "copier", "cookiecutter", "nbdime"),
-    "make": ("cmdstanpy",),
-}
-"""Python packages that call a command at run time, where the requirements name them."""
 
 _COMPILER_LIBRARY: Mapping[str, tuple[str, ...]] = {"gfortran": ("libgfortran5",)}
 _OPENMP = ("lightgbm", "lightfm", "--no-binary")
@@ -163,12 +155,11 @@ def _use_of(package: str, uses: Mapping[str, Use]) -> Use | None:
 
 def _needed_by_package(tool: str, requirements: Collection[tuple[str, int, str]]) -> tuple[str, int] | None:
     """Where the requirements name a package that calls the tool."""
-    for command in commands_of(tool):
-        for package in _CALLED_BY_PACKAGES.get(command, ()):
-            named = re.compile(rf"(?<![\w.-]){re.escape(package)}(?![\w-])", re.I)
-            for path, number, line in requirements:
-                if named.search(line):
-                    return path, number
+    for package in calling(commands_of(tool)):
+        named = re.compile(rf"(?<![\w.-]){re.escape(package)}(?![\w-])", re.I)
+        for path, number, line in requirements:
+            if named.search(line):
+                return path, number
     return None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from phasewise.model.census import Census
+from phasewise.model.debian.packages import is_downloader
 from phasewise.model.dockerfile import Instruction
+from phasewise.model.python.callers import calling
 from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.script_calls import called_file
@@ -46,20 +47,6 @@ _SCRIPT = re.compile(r"[\w./-]+\.(?:sh|bash)\b")
 _PROGRAMS = re.compile(r"(/[\w.-]+)*/s?bin/[\w.-]+$")
 _WORKPLACES = re.compile(r"\b(jupyter(hub|lab)?|jupyter-\w+|code-server|sshd|ttyd|tmux)\b")
 """Programs in whose terminals somebody works."""
-_GIT_CALLERS = frozenset(
-    {
-        "gitpython",
-        "dvc",
-        "pre-commit",
-        "dbt-core",
-        "prefect",
-        "copier",
-        "cookiecutter",
-        "nbdime",
-        "jupyterlab-git",
-    }
-)
-"""Distributions that call git at run time."""
 
 
 def reservation(view: RepoView) -> str:
@@ -118,7 +105,7 @@ def cautious_uses(view: RepoView, commands: Collection[str]) -> dict[str, Use]:
     """The first place for each of `commands` that may call it, though it does not look like a call.
 
     Looked at: scripts that RUNs call, files that the start commands name, requirements fetched with git at start, the
-    measured image's distributions that call git, and code that starts processes and holds the word.
+    measured image's distributions that download with it, and code that starts processes and holds the word.
     """
     found: dict[str, Use] = {}
     for use in _cautious(view, frozenset(commands)):
@@ -139,8 +126,11 @@ def _cautious(view: RepoView, wanted: frozenset[str]) -> Iterator[Use]:
             for number, line in enumerate(text.split("\n"), 1):
                 for command in sorted((wanted - WORDS) & set(re.findall(r"[\w+-]+", line.partition("#")[0]))):
                     yield Use(command, path, number)
-    if "git" in wanted and _has_caller_of_git(view.census):
-        yield Use("git", view.dockerfile.path, view.stage.instructions[0].line)
+    installed = {each.name for each in view.census.distributions} if view.census else frozenset()
+    for command in sorted(wanted):
+        # Triton comes with PyTorch, which calls gcc only where code asks for that: this is found in the code.
+        if is_downloader(command) and installed & set(calling([command])):
+            yield Use(command, view.dockerfile.path, view.stage.instructions[0].line)
 
 
 def _files_in_play(view: RepoView) -> Iterator[str]:
@@ -160,7 +150,3 @@ def _files_in_play(view: RepoView) -> Iterator[str]:
         code = path.endswith((".py", ".md", ".lock", ".txt", ".toml", ".csv"))
         if not code and (path in copied or path.rpartition("/")[2] in starts):
             yield path
-
-
-def _has_caller_of_git(census: Census | None) -> bool:
-    return census is not None and any(each.name in _GIT_CALLERS for each in census.distributions)

@@ -266,3 +266,13 @@ def test_a_script_that_is_only_copied_keeps_what_it_calls() -> None:
 def test_jobs_of_cron_may_download() -> None:
     assert installed(final("gcc curl cron")) == "curl cron"
     assert "Dockerfile:5 calls it, or may" in reason(final("curl cron"))
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"),
+    [("curl", "reflex"), ("curl", "ultralytics"), ("wget", "archivebox"), ("git", "gitpython")],
+)
+def test_a_package_that_calls_it_keeps_it(tool: str, package: str) -> None:
+    text = final(f"{tool} gcc", "COPY . .")
+    assert installed(text, requirements_dot_txt=f"{package}==1\n") == tool
+    assert installed(text, census(distributions=(package,), **{tool: MB, "gcc": MB})) == tool
