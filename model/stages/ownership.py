@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from posixpath import dirname
 
 from msgspec import Struct
 
@@ -13,8 +15,8 @@ from phasewise.model.edits import drop_instruction
 from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.owners import USER_TOOLS, moves_whole, owner_names
-from phasewise.model.stages.recursion import Recursive, destination, recursive_changes
-from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_directories, others_wrote
+from phasewise.model.stages.recursion import Recursive, absolute, destination, recursive_changes
+from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_by, made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
 
 
@@ -129,7 +131,9 @@ def _own_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive, pa
     What a WORKDIR or a mkdir made, with mode 755 from the start. `--chown` reaches the directories that COPY makes
     on its way, `--chmod` just what is in them (seen with Engine 26.1.5).
     """
-    made = dict.fromkeys(d for d in made_directories(dockerfile, stage, change) if within(d, path))
+    made = dict.fromkeys(
+        d for d in made_directories(dockerfile, stage, change.command.span.start) if within(d, path)
+    )
     targets = [(copy, destination(dockerfile, copy)) for copy in change.copies]
     copied = [where for _, where in targets if where and within(where, path)]
     if change.flag == "chmod" and change.value.lstrip("0") == "755":
@@ -169,16 +173,18 @@ def _run_edits(
                 yield Edit(instruction.span, text or "")
             continue
         yield from _moved(
-            dockerfile, script, first, text if rewritten else instruction.span.of(dockerfile.text)
+            dockerfile, stage, script, first, text if rewritten else instruction.span.of(dockerfile.text)
         )
 
 
-def _moved(dockerfile: Dockerfile, script: Script, first: Instruction, text: str | None) -> Iterator[Edit]:
+def _moved(
+    dockerfile: Dockerfile, stage: Stage, script: Script, first: Instruction, text: str | None
+) -> Iterator[Edit]:
     """The RUN, or just its user commands, in front of `first`."""
     instruction = script.instruction
     users = [command for command in script.commands if command.name in USER_TOOLS]
     rest = [command for command in script.commands if command.name not in USER_TOOLS]
-    whole = text is not None and _may_come_first(dockerfile, script, first, text)
+    whole = text is not None and _may_come_first(dockerfile, stage, script, first, text)
     only_users = script.without(rest) if rest else ()
     if not whole and (only_users is None or script.without(users) is None):
         whole = True
@@ -193,31 +199,62 @@ def _moved(dockerfile: Dockerfile, script: Script, first: Instruction, text: str
         and dockerfile.instructions[_index(dockerfile, first) - 1].keyword != "FROM"
     )
     yield Edit(Span(place, place), f"{newline if tight else ''}{comments}{moved}{newline}{newline}")
-    if whole:
+    rest_of_text = None if whole else _without_users(dockerfile, script, text or "")
+    if rest_of_text is None:
         yield drop_instruction(dockerfile, instruction)
     else:
-        yield Edit(
-            Span(lines.start, instruction.span.end), _without_users(dockerfile, script, users, text or "")
-        )
+        yield Edit(Span(lines.start, instruction.span.end), rest_of_text)
 
 
 def _index(dockerfile: Dockerfile, instruction: Instruction) -> int:
     return next(i for i, other in enumerate(dockerfile.instructions) if other is instruction)
 
 
-def _may_come_first(dockerfile: Dockerfile, script: Script, first: Instruction, text: str) -> bool:
-    """Whether everything the RUN still does is independent of the copies."""
-    if dockerfile.workdir(script.instruction) != dockerfile.workdir(first) or "find " in text:
+def _may_come_first(
+    dockerfile: Dockerfile, stage: Stage, script: Script, first: Instruction, text: str
+) -> bool:
+    """Whether everything the RUN still does, which is `text`, works in front of `first`, and lasts."""
+    if dockerfile.workdir(script.instruction) != dockerfile.workdir(first) or not moves_whole(script):
         return False
-    return moves_whole(script)
+    again = Dockerfile.parse(dockerfile.text[: first.span.start] + text, dockerfile.path)
+    moved = Script.of(again, again.instructions[-1])
+    copies = [i for i in stage.instructions if first.span <= i.span and i.keyword in ("COPY", "ADD")]
+    copied = [where for copy in copies if (where := destination(dockerfile, copy))]
+    return moved is not None and all(
+        _finds_its_places(again, again.stages[stage.index], moved.instruction, command, copied)
+        for command in moved.commands
+    )
 
 
-def _without_users(dockerfile: Dockerfile, script: Script, users: list[Command], text: str) -> str:
-    """`text`, the rewritten RUN, without the commands that make users."""
+def _finds_its_places(
+    dockerfile: Dockerfile, stage: Stage, run: Instruction, command: Command, copied: list[str]
+) -> bool:
+    """Whether the directories that the command works on are made by then, and none of them by a COPY afterwards.
+
+    A COPY gives the directories in it their modes again, also those that are there (seen with Engine 26.1.5).
+    """
+    if command.name == "mkdir":
+        parents = any(re.match(r"-\w*p|--parents$", word) for word in command.argv[1:])
+        needed = [] if parents else [dirname(path) for path in made_by(dockerfile, run, command)]
+    elif command.name in ("chown", "chmod"):
+        operands = [word for word in command.argv[1:] if not word.startswith("-")]
+        needed = [absolute(dockerfile, run, word) or "" for word in operands[1:]]
+    else:
+        return command.name not in ("find", "install")
+    if command.name == "chmod" and any(
+        path != where and within(path, where) for path in needed for where in copied
+    ):
+        return False
+    there = made_directories(dockerfile, stage, command.span.start)
+    return all(path in EMPTY_DIRECTORIES or there.get(path) for path in needed)
+
+
+def _without_users(dockerfile: Dockerfile, script: Script, text: str) -> str | None:
+    """`text`, the rewritten RUN, without the commands that make users; None: nothing is left."""
     head = dockerfile.text[: script.instruction.span.start]
     again = Dockerfile.parse(head + text, dockerfile.path)
     run = again.instructions[-1]
     reread = Script.of(again, run)
     named = [command for command in reread.commands if command.name in USER_TOOLS] if reread else []
     pruned = reread.without(named) if reread else None
-    return edited(again.text, run.span, pruned) if pruned is not None else text
+    return edited(again.text, run.span, pruned) if pruned is not None else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import PurePosixPath
+from posixpath import join, normpath
 
 from phasewise.model.debian.apt import is_upkeep
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
@@ -28,22 +29,51 @@ _HERE = re.compile(r"\.(\[.*\])?$")
 _INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
 
 
-def made_directories(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> Iterator[str]:
-    """The directories that WORKDIR and mkdir made before the command, with those above them."""
+def made_directories(dockerfile: Dockerfile, stage: Stage, before: int) -> dict[str, bool]:
+    """What WORKDIR and mkdir make in front of the offset `before`, with the directories above; whether it is there.
+
+    Not so where mkdir does not run in every build, or where rm may have taken it out again.
+    """
+    made: dict[str, bool] = {}
     for instruction in dockerfile.making(stage):
-        if instruction.span.start > change.instruction.span.start:
-            return
+        if instruction.span.start >= before:
+            break
         if instruction.keyword == "WORKDIR":
             words = dockerfile.words(instruction)
             if words and (path := absolute(dockerfile, instruction, words[0].value)):
-                yield from _with_those_above(path)
+                made |= dict.fromkeys(_with_those_above(path), True)
         script = Script.of(dockerfile, instruction)
         for command in script.commands if script else ():
-            if command.name == "mkdir" and command.span.start < change.command.span.start:
-                for word in command.argv[1:]:
-                    path = None if word.startswith("-") else absolute(dockerfile, instruction, word)
-                    if path:
-                        yield from _with_those_above(path)
+            if command.span.start >= before:
+                break
+            if script and command.name == "mkdir":
+                for path in made_by(dockerfile, instruction, command):
+                    made |= {
+                        d: made.get(d, False) or script.certain(command) for d in _with_those_above(path)
+                    }
+            elif command.name in ("rm", "rmdir"):
+                made |= dict.fromkeys(_removed(dockerfile, instruction, command, made), False)
+    return made
+
+
+def made_by(dockerfile: Dockerfile, instruction: Instruction, command: Command) -> Iterator[str]:
+    """The directories that a mkdir names, absolute, without those whose names only the shell knows."""
+    words = iter(command.argv[1:])
+    for word in words:
+        if word in ("-m", "--mode"):
+            next(words, None)
+        elif not word.startswith("-") and (path := absolute(dockerfile, instruction, word)):
+            yield path
+
+
+def _removed(
+    dockerfile: Dockerfile, instruction: Instruction, command: Command, made: Iterable[str]
+) -> Iterator[str]:
+    """Those of `made` that an rm may take out."""
+    for word in _operands(command):
+        plain, *pattern = re.split(r"[*?\[`]|\$\(", dockerfile.expand(word, instruction) or "$(", maxsplit=1)
+        where = normpath(join(dockerfile.workdir(instruction), plain or "/" * len(pattern)))
+        yield from (d for d in made if within(d, where) or (pattern and d.startswith(where)))
 
 
 def _with_those_above(path: str) -> Iterator[str]:
@@ -52,8 +82,11 @@ def _with_those_above(path: str) -> Iterator[str]:
 
 
 def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
-    """Whether the base image or a RUN up to the command may have left files under `path`."""
+    """Whether the base image or a RUN up to the command may have left files, or a directory, under `path`."""
     if _base_may_have_files(dockerfile, stage, path):
+        return True
+    made = made_directories(dockerfile, stage, change.command.span.start)
+    if any(within(directory, path) and not there for directory, there in made.items()):
         return True
     for instruction in dockerfile.making(stage):
         if instruction.span.start > change.instruction.span.start:

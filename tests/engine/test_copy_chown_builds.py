@@ -67,3 +67,34 @@ def test_the_flag_alone_names_a_user_that_is_not_there_yet(
     assert bench.run(bench.build(naive), *owner) == "root"
     _, text = bench.migrate(CopyChown(), BEFORE)
     assert bench.run(bench.build(text), *owner) == "app"
+
+
+MADE_APART = r"""FROM python:3.12-slim
+WORKDIR /app
+COPY app/ app/
+RUN mkdir -p logs app/cache
+RUN useradd --uid 1234 app && chown -R app:app /app && chmod +x app/main.py
+USER app
+"""
+
+
+def test_directories_that_another_run_makes(engine: Engine, repository: str, tmp_path: Path) -> None:
+    bench = Bench(engine, repository, tmp_path, {"app/main.py": "print('up')\n"})
+    owners = (
+        "stat",
+        "-c",
+        "%U:%G %a %n",
+        "/app",
+        "/app/app",
+        "/app/logs",
+        "/app/app/cache",
+        "/app/app/main.py",
+    )
+    before = bench.run(bench.build(MADE_APART), *owners)
+    _, text = bench.migrate(CopyChown(), MADE_APART)
+    moved = "RUN useradd --uid 1234 app && chown app:app /app /app/logs /app/app /app/app/cache\n"
+    naive = f"FROM python:3.12-slim\nWORKDIR /app\n{moved}COPY --chown=app:app app/ app/\n"
+    assert "exit code: 1" in bench.error(naive)
+    after = bench.build(text)
+    assert bench.run(after, *owners) == before
+    bench.run(after, "touch", "/app/logs/x", "/app/app/cache/x", "/app/x")

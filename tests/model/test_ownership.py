@@ -227,3 +227,66 @@ def test_says_whether_find_still_looks() -> None:
         done = hand_over(dockerfile, dockerfile.stage(None))
         assert done
         assert done.searched is searched, run
+
+
+def test_only_the_user_goes_in_front_where_another_run_makes_the_directories() -> None:
+    lines = ["WORKDIR /app", "COPY . .", "RUN mkdir -p logs", "# Not root"]
+    assert after(stage(*lines, "RUN useradd u && chown -R u:u /app", "USER u")) == stage(
+        "WORKDIR /app",
+        "",
+        "# Not root",
+        "RUN useradd u",
+        "",
+        "COPY --chown=u:u . .",
+        "RUN mkdir -p logs",
+        "RUN chown u:u /app /app/logs",
+        "USER u",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "stays"),
+    [
+        pytest.param(["WORKDIR /app", "COPY . .", "chmod +x run.sh"], "chmod +x run.sh", id="a copied file"),
+        pytest.param(
+            ["WORKDIR /app", "COPY in in", "mkdir in/x"], "mkdir in/x", id="in a directory that COPY makes"
+        ),
+        pytest.param(
+            ["COPY in /app/in/", "true"], "chown u:u /app", id="a directory that COPY makes on its way"
+        ),
+        pytest.param(
+            ["WORKDIR /app", "COPY . .", "mkdir -p x && chmod 777 x"],
+            "chmod 777 x",
+            id="a mode that COPY sets",
+        ),
+    ],
+)
+def test_what_needs_the_copies_stays_behind_them(lines: list[str], stays: str) -> None:
+    *copy, command = lines
+    text = after(stage(*copy, f"RUN useradd u && {command} && chown -R u:u /app"))
+    assert text
+    assert text.index("RUN useradd u\n") < text.index("COPY --chown=u:u") < text.index(stays)
+
+
+def test_makes_a_user_once_where_nothing_is_left_behind() -> None:
+    text = after(stage("COPY . /app", "WORKDIR /srv/x", "RUN useradd u && chown -R u:u /app"))
+    assert text == stage("RUN useradd u", "", "COPY --chown=u:u . /app", "WORKDIR /srv/x")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param("mkdir -p tmp && rm -rf tmp", id="taken out again"),
+        pytest.param("mkdir -p tmp && rm -rf t*", id="taken out by a pattern"),
+        pytest.param('mkdir -p tmp && rm -rf "$OLD"', id="who knows what is taken out"),
+        pytest.param("if [ -d x ]; then mkdir tmp; fi", id="only sometimes"),
+    ],
+)
+def test_a_directory_that_may_not_be_there_is_looked_for(made: str) -> None:
+    text = after(stage("WORKDIR /app", "COPY . .", f"RUN {made}", "RUN chown -R 1:1 /app")) or ""
+    assert "RUN find /app ! -user 1" in text
+
+
+def test_the_mode_of_mkdir_is_no_directory() -> None:
+    text = after(stage("WORKDIR /app", "COPY . .", "RUN mkdir -m 700 logs && chown -R 1:1 /app")) or ""
+    assert "mkdir -m 700 logs && chown 1:1 /app /app/logs\n" in text
