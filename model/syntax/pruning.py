@@ -114,7 +114,7 @@ class Pruner(Struct):
             start, end = tree.items[first].start, tree.items[last].end
             after = tree.items[last + 1].start if last + 1 < len(gone) else None
             around = tree.operators[max(first - 1, 0) : last + 1]
-            alike = around[0].value == around[-1].value
+            alike = after is not None and around[0].value == around[-1].value
             if after is not None and (first == 0 or (alike and self._leads_line(start, end, after))):
                 self._cut_front(start, end, after)
             elif not self._cut_lines(start, end, alike=alike):

@@ -192,6 +192,14 @@ REMOVALS = {
         "RUN a \\\n    # what goes\n    && gone \\\n    # what stays\n    && b\n",
         "RUN a \\\n    # what stays\n    && b\n",
     ),
+    "last of a chain before else and fi": (
+        "RUN if x; then \\\n    a && \\\n    # goes\n    gone; \\\n    else \\\n    b && \\\n    gone; \\\n    fi\n",
+        "RUN if x; then \\\n    a; \\\n    else \\\n    b; \\\n    fi\n",
+    ),
+    "last of a chain before a command of its own": (
+        "RUN a && \\\n    b && \\\n    gone; \\\n    c\n",
+        "RUN a && \\\n    b; \\\n    c\n",
+    ),
     "last line, operators behind": ("RUN a && \\\n    gone\nCMD b\n", "RUN a\nCMD b\n"),
     "last line, operators in front": ("RUN a \\\n # c\n    && gone\nCMD b\n", "RUN a\nCMD b\n"),
     "first line, operators behind": ("RUN gone && \\\n    b && \\\n    c\n", "RUN b && \\\n    c\n"),

@@ -43,7 +43,7 @@ class Names:
 
 @st.composite
 def item(draw: st.DrawFn, name: Names, layout: Layout, depth: int = 2) -> str:
-    kinds = ["command"] * 4 + ["pipeline", "ignored", "alternative", "chain"]
+    kinds = ["command"] * 4 + ["pipeline", "ignored", "alternative", "chain"] + ["lines"] * 4
     kinds += ["group", "subshell", "if", "else", "loop", "case", "condition"] if depth else []
     kind = draw(st.sampled_from(kinds))
 
@@ -62,6 +62,11 @@ def item(draw: st.DrawFn, name: Names, layout: Layout, depth: int = 2) -> str:
             return f"{name()} || {name()}"
         case "chain":
             return f"{name()} 'a b' && {name()} && {name()} || {name()}"
+        case "lines":
+            behind = layout is HEREDOC or draw(st.booleans())
+            return (f" &&{gap}" if behind else f"{gap}&& ").join(
+                name() for _ in range(draw(st.integers(2, 3)))
+            )
         case "group":
             return f"{{{gap}{body()}{end}{gap}}}"
         case "subshell":
@@ -153,7 +158,7 @@ def read(text: str) -> Script:
     return script
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(runs(), st.data())
 def test_the_rest_runs_as_before(generated: Generated, data: st.DataObject) -> None:
     count = generated.count
