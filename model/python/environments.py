@@ -21,6 +21,9 @@ _IN_PROJECT = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV
 """The variable that puts a tool's environment into the project's folder."""
 
 
+_LISTS = ("-r", "--requirement")
+
+
 class Install(Struct, frozen=True):
     """One command that installs Python packages."""
 
@@ -86,7 +89,7 @@ def _installs_in(dockerfile: Dockerfile, instruction: Instruction) -> Iterator[I
                 instruction,
                 command,
                 _environment(dockerfile, instruction, command, words),
-                "--no-deps" in words,
+                "--no-deps" in words and not any(word.startswith(_LISTS) for word in words),
             )
 
 
@@ -96,11 +99,15 @@ def _installer_words(command: Command) -> tuple[str, ...] | None:
     match argv:
         case [python, "-m", "pip", *rest] if python.rpartition("/")[2].startswith(("python", "pypy")):
             words = ("pip", *rest)
+        case [python, "-m", "piptools", *rest] if python.rpartition("/")[2].startswith("python"):
+            words = ("piptools", *rest)
         case _:
             words = (command.name, *argv[1:])
     match words:
-        case ["uv", "pip", "install", *rest]:
+        case ["uv", "pip", "install" | "sync", *rest]:
             return ("uv-pip", *rest)
+        case ["pip-sync", *rest] | ["piptools", "sync", *rest]:
+            return ("pip-sync", *rest)
         case [pip, "install", *rest] if pip.startswith("pip") and not pip.startswith(("pipx", "pipenv")):
             return ("pip", *rest)
         case ["uv", "sync", *rest]:
@@ -120,8 +127,9 @@ def _environment(
         return _absolute(dockerfile, instruction, explicit)
     if "--user" in words:
         return join(variables.get("PYTHONUSERBASE") or join(home(dockerfile, instruction), ".local"))
-    interpreter = _option(words, "--python")
+    interpreter = _option(words, "--python") or _option(words, "--python-executable")
     first = dockerfile.expand(interpreter or command.argv[0], instruction) or command.argv[0]
+    first = _absolute(dockerfile, instruction, first) if "/" in first else first
     if (
         first.startswith("/")
         and dirname(first).endswith("/bin")

@@ -26,10 +26,10 @@ _FILES_FROM_VARIABLES = (
     "UV_CONSTRAINT",
 )
 _PROJECTS = {
-    "uv": ("sync", "--no-install-project", "uv.lock", (".python-version", "uv.toml")),
-    "poetry": ("install", "--no-root", "poetry.lock", ("poetry.toml",)),
+    "uv": (("sync",), "--no-install-project", "uv.lock", (".python-version", "uv.toml")),
+    "poetry": (("install", "sync"), "--no-root", "poetry.lock", ("poetry.toml",)),
 }
-"""By tool: the verb, the option that leaves the project out, its lock, other files that it reads."""
+"""By tool: the verbs, the option that leaves the project out, its lock, other files that it reads."""
 
 
 class NotKnown(Exception):
@@ -48,7 +48,7 @@ def is_install(command: Command) -> bool:
 
 def _project_tool(command: Command) -> str | None:
     tool = _PROJECTS.get(command.name)
-    return command.name if tool and command.argv[1:2] == (tool[0],) else None
+    return command.name if tool and command.argv[1:2] in [(verb,) for verb in tool[0]] else None
 
 
 def installs_something(view: RepoView, instruction: Instruction, pip: Sequence[Install]) -> bool:

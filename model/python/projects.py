@@ -42,8 +42,8 @@ def projects(view: RepoView) -> tuple[Project, ...]:
     for instruction in view.dockerfile.instructions:
         script = Script.of(view.dockerfile, instruction) if instruction.stage in needed else None
         for command in script.commands if script else ():
-            verb = "sync" if command.name == "uv" else "install"
-            if command.name not in _LOCKS or verb not in command.argv[1:4] or "pip" in command.argv[1:2]:
+            verbs = {"sync"} if command.name == "uv" else {"install", "sync"}
+            if command.name not in _LOCKS or not verbs & {*command.argv[1:4]} or "pip" in command.argv[1:2]:
                 continue
             origin = origin_of(view, "pyproject.toml", instruction)
             path = origin.path if origin else view.context_path("pyproject.toml")

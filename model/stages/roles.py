@@ -13,7 +13,7 @@ from phasewise.model.shell import Command, Script
 from phasewise.model.stages.clean_base import INSTALLERS
 from phasewise.model.stages.runtime_use import Use, runtime_uses
 
-_INSTALLERS = re.compile(r"(pip[\d.]*|uv|poetry|pdm|pipenv|virtualenv|venv)$")
+_INSTALLERS = re.compile(r"(pip[\d.]*|pip-sync|uv|poetry|pdm|pipenv|virtualenv|venv)$")
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pdm", "poetry-core"})
 _NOT_UNDERSTOOD = {"conda": "conda", "mamba": "conda", "micromamba": "conda", "pipx": "pipx", "rye": "rye"}
 _COMPANIONS = frozenset(
@@ -113,7 +113,7 @@ def kind(command: Command) -> str:
     if name in ("apt-get", "apt"):
         return "apt"
     if _INSTALLERS.match(name) or (
-        name.startswith("python") and argv[1:3] in (("-m", "pip"), ("-m", "venv"))
+        name.startswith("python") and argv[1:3] in (("-m", "pip"), ("-m", "piptools"), ("-m", "venv"))
     ):
         return "install"
     if name.startswith("python") and argv[1:4] == ("-m", "spacy", "download"):

@@ -180,3 +180,10 @@ def test_installs_of_node_are_said_not_to_be_covered(install: str) -> None:
 )
 def test_no_word_of_node_where_its_install_is_in_order(lines: str) -> None:
     assert "npm" not in reason(f"FROM node:22\n{lines}", {"package.json": "{}"})
+
+
+def test_poetry_sync_is_an_install_as_well() -> None:
+    files = {"pyproject.toml": '[tool.poetry]\nname = "x"\n', "poetry.lock": ""}
+    assert after(view(f"{HEAD}COPY . .\nRUN poetry sync\n", files)) == (
+        f"{HEAD}COPY poetry.lock pyproject.toml ./\nRUN poetry sync --no-root\nCOPY . .\nRUN poetry sync\n"
+    )

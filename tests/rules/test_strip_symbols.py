@@ -126,3 +126,17 @@ def test_a_library_that_could_not_be_written_ends_the_build(tmp_path: Path) -> N
 def test_nothing_to_strip_ends_no_build(tmp_path: Path) -> None:
     done = run_step(tmp_path, {"package/module.py": ""})
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("sync", ["uv pip sync r.txt", "pip-sync r.txt", "poetry sync --no-root", "pdm sync"])
+def test_the_step_goes_behind_what_really_installs(sync: str) -> None:
+    text = (
+        "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n"
+        "ENV PATH=/opt/venv/bin:$PATH VIRTUAL_ENV=/opt/venv\nRUN pip install uv pip-tools\n"
+        f"RUN {sync}\nRUN pip install --no-deps .\n"
+        "FROM python:3.12-slim\nCOPY --from=builder /opt/venv /opt/venv\n"
+    )
+    phase = answer([VENV], {VENV: 5_000_000}, text)
+    assert isinstance(phase, Phase), phase
+    after = phase.edits[0].after or ""
+    assert after.index(f"RUN {sync}") < after.index("strip --strip-unneeded") < after.index("--no-deps .")
