@@ -12,6 +12,7 @@ from phasewise.model.builds.script_files import is_script
 from phasewise.model.builds.vendored import is_vendored
 from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Evidence
+from phasewise.model.pruning.program import is_prune_step
 from phasewise.model.repo import Purpose, RepoView
 from phasewise.model.stages.runtime_use import named_scripts, outside_commands
 
@@ -19,6 +20,7 @@ _CODE = (
     *(".py", ".pyi", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".vue", ".go", ".rs", ".rb"),
     *(".html", ".jinja", ".jinja2", ".j2"),
 )
+_RUN_NOTHING = ("COPY", "ADD", "FROM", "LABEL", "WORKDIR")
 _TEST_FILE = re.compile(r"(^|/)(test_\w+|\w+_test|conftest|noxfile)\.py$")
 _SETTINGS = re.compile(r"(^|/)(setup\.cfg|MANIFEST\.in|\.env[\w.-]*|[\w.-]+\.(ini|conf|ya?ml|json|toml))$")
 _NOT_READ = re.compile(
@@ -186,8 +188,10 @@ class Reads:
         found = []
         for dockerfile in self._dockerfiles:
             for instruction in dockerfile.instructions:
-                if instruction.keyword not in ("COPY", "ADD", "FROM", "LABEL", "WORKDIR"):
-                    found.append((dockerfile.path, instruction.line, dockerfile.executed(instruction)))
+                text = dockerfile.executed(instruction)
+                # The prune step names tests of packages, and reads nothing but their environment.
+                if instruction.keyword not in _RUN_NOTHING and not is_prune_step(text):
+                    found.append((dockerfile.path, instruction.line, text))
         found += outside_commands(self._view)
         for path in sorted(self._view.paths):
             if is_script(path) and not is_vendored(path):

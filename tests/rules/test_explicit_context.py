@@ -11,6 +11,7 @@ from phasewise.model.dockerfile import Dockerfile
 from phasewise.model.phase import Declined, Phase
 from phasewise.model.repo import BuildReference, Purpose, RepoView, Target
 from phasewise.rules.explicit_context import ExplicitContext
+from phasewise.rules.prune_site_packages import PruneSitePackages
 
 RULE = ExplicitContext()
 ALL = "FROM python:3.12-slim\nWORKDIR /app\nCOPY . .\n"
@@ -314,3 +315,16 @@ def test_a_tracked_env_file_is_told_of() -> None:
     assert "copied with the rest: .env." in phase(view(_dot_env="A=1\n")).why
     assert ".env" not in phase(view()).why
     assert ".env" not in phase(view(_dot_env="A=1\n", _dot_dockerignore=".env\n")).why
+
+
+def test_a_prune_of_an_environment_reads_nothing_of_the_context() -> None:
+    builder = (
+        "FROM python:3.12-slim AS builder\nRUN python -m venv /opt/venv\n"
+        "RUN /opt/venv/bin/pip install numpy\n"
+    )
+    seen = view(Dockerfile=f"{builder}{ALL}COPY --from=builder /opt/venv /opt/venv\n")
+    pruned = PruneSitePackages().propose(seen, {})
+    assert isinstance(pruned, Phase), pruned
+    done = seen.with_edits(pruned.edits)
+    assert "/tests?/" in done.files["Dockerfile"]
+    assert not comes_in(done, "tests/test_app.py")
