@@ -5,6 +5,7 @@ from __future__ import annotations
 from phasewise.model.edits import insert_after
 from phasewise.model.phase import Choice, Declined, Evidence, FileEdit, Option, Phase, Prediction, Risk
 from phasewise.model.python.bytecode import Compilation, compilations, removal
+from phasewise.model.python.sourceless import needs_bytecode
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.written_again import bytecode_written_again
 from phasewise.model.text import Edit, apply_edits
@@ -21,7 +22,8 @@ class DropCompileall(Rule):
     `__pycache__` and 2.6 s without any bytecode; with PYTHONDONTWRITEBYTECODE=1 every start pays that again.
     So there are three ways: none, the application's own `__pycache__`, or `__pycache__` for everything. Where
     only the installer compiles (`UV_COMPILE_BYTECODE`, `--compile`), the bytecode is read at every start: then the
-    phase waits for a yes.
+    phase waits for a yes. Left alone: bytecode that is run in place of its sources, because those are deleted or
+    something names a `.pyc`.
 
     hadolint and BuildKit's checks have no rule for it.
     """
@@ -43,6 +45,11 @@ class DropCompileall(Rule):
             found = tuple(item for item in found if item.legacy)
         if not found:
             return self.declined("nothing compiles Python to bytecode beyond the application's own")
+        written = tuple(item for item in found if not item.by_installer)
+        if needed := needs_bytecode(view, written) if written else None:
+            found = tuple(item for item in found if item.by_installer)
+        if not found:
+            return self.declined(f"the bytecode is run in place of its sources: {needed}")
         edits = list(removal(dockerfile, found))
         if mode != _NONE:
             edits.append(_compile_in_place(view, mode))
@@ -136,6 +143,11 @@ class DropCompileall(Rule):
         Example(
             "FROM python:3.12-slim AS other\nRUN python -m compileall /opt\nFROM python:3.12-slim\n",
             title="in a stage that the target does not need",
+        ),
+        Example(
+            "FROM python:3.12-slim\nCOPY src /app\nRUN python -m compileall -b /app\n"
+            'RUN find /app -name "*.py" -delete\nCMD ["python", "/app/main.pyc"]\n',
+            title="in place of the sources, which are deleted",
         ),
     )
 

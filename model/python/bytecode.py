@@ -97,7 +97,7 @@ def _in_run(dockerfile: Dockerfile, instruction: Instruction) -> Iterator[Compil
                 line,
                 command,
                 directories=_directories(dockerfile, instruction, command),
-                legacy="-b" in command.argv,
+                legacy=any(re.fullmatch(r"-[qfl]*b[qflb]*", word) for word in command.argv),
             )
             continue
         for word in command.words:
