@@ -16,6 +16,7 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.edits import drop_instruction, insert_after
 from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import SYSTEM, environment_copies, installs
+from phasewise.model.python.sourceless import ALL_SOURCES
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.text import Edit, Span
@@ -58,6 +59,9 @@ def package_move(
     if not known or len(known) != len(targets) or len({home.path for home, _ in known}) != 1:
         return None
     home = known[0][0]
+    if in_image and any(ALL_SOURCES.fullmatch(word) for each in found for word in each.words):
+        reason = f"line {instruction.line} deletes sources, which other steps may have to compile before that"
+        return Move(instruction, found, reason=reason)
     places = iter([root for _, root in known])
     renamed = {span: next(places) for each in found for _, span in each.roots}
     wrong = any(renamed[span] != root for each in found for root, span in each.roots)

@@ -208,3 +208,13 @@ class TestBytes:
 
     def test_names_the_price_of_removing_tests(self) -> None:
         assert "import their own tests" in phase(self.TEXT).costs
+
+
+def test_sources_are_not_deleted_before_they_are_compiled() -> None:
+    site = "/usr/local/lib/python3.12/site-packages"
+    steps = [
+        "RUN pip install six",
+        f"RUN python -m compileall -b {site}",
+        f"RUN find {site} -name '*.py' -delete",
+    ]
+    assert "line 4 deletes sources" in reason("\n".join(["FROM python:3.12-slim", *steps, ""]))
