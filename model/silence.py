@@ -62,6 +62,8 @@ _ALWAYS = {
 _DISCARDED = re.compile(r"(2>>?|&>>?|>&)[ \t]*/dev/null")
 _TO_OUTPUT = re.compile(r"2>&1")
 _OUTPUT_DISCARDED = re.compile(r"1?>>?[ \t]*/dev/null")
+_FETCHES = re.compile(r"download\w*\(")
+"""`nltk.download(`, `snapshot_download(`: Python code that fetches data."""
 _HOUSEHOLD = frozenset(
     {
         *(
@@ -151,7 +153,8 @@ def matter(step: Simple) -> Matter | None:
     if re.fullmatch(r"python[\d.]*|pypy[\d.]*", name):
         if words[1:3] == ["-m", "pip"]:
             return Matter.PACKAGES if "install" in words[3:4] else None
-        return Matter.DOWNLOAD if "download" in words else None
+        code = words[words.index("-c") + 1 :] if "-c" in words else []
+        return Matter.DOWNLOAD if "download" in words or any(map(_FETCHES.search, code)) else None
     if re.fullmatch(r"pip[\d.]+", name):
         name = "pip"
     if name in _VERBS:

@@ -13,6 +13,7 @@ from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Script
 from phasewise.model.silence import Matter, Silence, doubt_of, ignored, silences
+from phasewise.model.stages.written_files import file_names_before
 from phasewise.model.syntax.shell_nodes import Simple
 from phasewise.model.text import Edit, apply_edits
 from phasewise.model.wording import listed
@@ -35,10 +36,11 @@ class SilentFailure(Rule):
     package that is missing until something imports it.
 
     It is taken away from steps whose failure leaves the image without something: installs, downloads, copies, builds.
-    It stays behind clean-up (`rm`, `find -delete`), users that may exist already, and steps that name a file which is
-    not in the repository, where it is meant. Clean-up in the same list is put in braces, so that only its own
-    failure is ignored. Where the shell would go on after a failure, `|| exit 1` says that it must not. A strip of many
-    files keeps `|| true`, since it refuses some of them rightly, but may speak; one without binutils goes.
+    It stays behind clean-up (`rm`, `find -delete`), users that may exist already, and steps that name a file which
+    neither the repository has nor an earlier step writes, where it is meant. Clean-up in the same list is put in
+    braces, so that only its own failure is ignored. Where the shell would go on after a failure, `|| exit 1` says that
+    it must not. A strip of many files keeps `|| true`, since it refuses some of them rightly, but may speak; one
+    without binutils goes.
 
     Whether the build passes without can only be seen by building it. hadolint and BuildKit's checks have no rule for
     it; hadolint's DL4006 is about the same fault in pipes.
@@ -145,7 +147,7 @@ def _silences(view: RepoView, dockerfile: Dockerfile) -> list[Silence]:
         silence
         for instruction in dockerfile.instructions
         if instruction.stage in needed and (script := Script.of(dockerfile, instruction))
-        for silence in silences(dockerfile, script, _optional(view))
+        for silence in silences(dockerfile, script, _optional(view, dockerfile, script))
     ]
     return found if any(silence.steps for silence in found) else []
 
@@ -191,16 +193,20 @@ def _has_strip(dockerfile: Dockerfile, instruction: Instruction) -> bool:
     )
 
 
-def _optional(view: RepoView) -> Callable[[Simple], bool]:
-    """Says of a step whether it names a file that is not in the repository, so that it may well fail."""
+def _optional(view: RepoView, dockerfile: Dockerfile, script: Script) -> Callable[[Simple], bool]:
+    """Says of a step whether it names a file that nothing brings there, so that it may well fail."""
 
     @cache
     def names() -> set[str]:
         return {part for path in view.paths for part in path.split("/")}
 
-    def known(word: str) -> bool:
+    def known(word: str, step: Simple) -> bool:
         name = word.rstrip("/").rpartition("/")[2]
-        return "$" in word or name in ("", ".") or any(fnmatch(n, name) for n in names())
+        if "$" in word or name in ("", ".") or any(fnmatch(n, name) for n in names()):
+            return True
+        stage = dockerfile.stages[script.instruction.stage or 0]
+        written = file_names_before(dockerfile, stage, script.source.place(step.start))
+        return any(fnmatch(n, name) for n in written)
 
     def optional(step: Simple) -> bool:
         words = [word.value for word in step.words]
@@ -208,7 +214,7 @@ def _optional(view: RepoView) -> Callable[[Simple], bool]:
         if words[:1] in (["cp"], ["mv"]):
             operands = [word for word in words[1:] if not word.startswith("-")]
             named = [word for word in operands[:-1] if not word.startswith("/")]
-        return any(not known(word) for word in named)
+        return any(not known(word, step) for word in named)
 
     return optional
 

@@ -27,6 +27,7 @@ _OUTPUT = re.compile(r"(?:\d|&)?>[>|]?\s*([^&\s].*)$")
 _HERE = re.compile(r"\.(\[.*\])?$")
 """The project itself, which a build leaves its own files in."""
 _INSTALLERS = re.compile(r"pip[\d.]*|uv|poetry|pdm|virtualenv")
+_OUTPUT_OPTIONS = frozenset({"-o", "-O", "--output", "--output-file", "--output-document"})
 
 
 def made_directories(dockerfile: Dockerfile, stage: Stage, before: int) -> dict[str, bool]:
@@ -79,6 +80,40 @@ def _removed(
 def _with_those_above(path: str) -> Iterator[str]:
     yield from reversed([str(above) for above in PurePosixPath(path).parents])
     yield path
+
+
+def file_names_before(dockerfile: Dockerfile, stage: Stage, before: int) -> frozenset[str]:
+    """The last parts of the paths that COPY, and commands which name what they write, fill before an offset.
+
+    Of the RUNs in front of the one at the offset only those commands count that run in every build.
+    """
+    names: set[str] = set()
+    for instruction in dockerfile.making(stage):
+        if instruction.span.start >= before:
+            break
+        if instruction.keyword in ("COPY", "ADD") and (words := dockerfile.words(instruction)):
+            names.add(PurePosixPath(words[-1].value).name)
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            same = instruction.span.end > before
+            if script and command.span.start < before and (same or script.certain(command)):
+                names.update(PurePosixPath(word).name for word in _output_files(command))
+    return frozenset(names)
+
+
+def _output_files(command: Command) -> Iterator[str]:
+    """The files that a command says it writes, as written there."""
+    yield from (match[1].strip("\"'") for each in command.redirects if (match := _OUTPUT.match(each)))
+    for word, following in zip(command.argv, (*command.argv[1:], ""), strict=True):
+        option, _, value = word.partition("=")
+        if option in _OUTPUT_OPTIONS:
+            yield value or following
+    if command.name in ("cp", "mv"):
+        yield from _operands(command)[-1:]
+    elif command.name == "tee":
+        yield from _operands(command)
+    elif command.name in ("curl", "wget"):
+        yield from (word for word in command.argv[1:] if "://" in word)
 
 
 def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:

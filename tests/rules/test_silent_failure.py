@@ -64,6 +64,21 @@ def run(script: str, image: str = "python:3.12-slim") -> str:
             "set -e; pip install x || exit 1 && { rm /y || true; }; pip check",
         ),
         ("cp conf/app.ini /etc 2>/dev/null || true", "cp conf/app.ini /etc"),
+        (
+            "pip install x && grep -v y requirements.txt > some.txt && pip install -r some.txt && "
+            "rm /z || true",
+            "pip install x && grep -v y requirements.txt > some.txt && pip install -r some.txt && "
+            "{ rm /z || true; }",
+        ),
+        (
+            "uv export -o /tmp/all.txt && pip install -r /tmp/all.txt || true",
+            "uv export -o /tmp/all.txt && pip install -r /tmp/all.txt",
+        ),
+        (
+            "pip install x && python -c \"import nltk; nltk.download('y')\" && find / -name z -delete || true",
+            "pip install x && python -c \"import nltk; nltk.download('y')\" && "
+            "{ find / -name z -delete || true; }",
+        ),
     ],
 )
 def test_lets_it_through(before: str, expected: str) -> None:
@@ -83,12 +98,28 @@ def test_lets_it_through(before: str, expected: str) -> None:
         "pip install x || mkdir /y || true",
         "if pip install x || true; then echo; fi",
         "cp secret.ini /etc 2>/dev/null || true",
+        "cp secret.ini /srv/secret.ini || true",
         "pip install -r requirements-dev.txt || true",
         'echo "pip install x || true"',
     ],
 )
 def test_leaves_alone(script: str) -> None:
     assert run(script) == script
+
+
+@pytest.mark.parametrize(
+    ("above", "through"),
+    [
+        ("RUN poetry export > /tmp/all.txt", True),
+        ("COPY requirements.txt /tmp/all.txt", True),
+        ("RUN curl -fsSLO https://example.org/all.txt", True),
+        ('RUN [ -z "$X" ] || poetry export > /tmp/all.txt', False),
+        ("RUN cat /tmp/all.txt", False),
+    ],
+)
+def test_a_file_that_an_earlier_step_brings_is_no_optional_one(above: str, through: bool) -> None:
+    text = f"FROM python:3.12-slim\n{above}\nRUN pip install -r /tmp/all.txt || true\n"
+    assert (not isinstance(RULE.propose(view(text), {}), Declined)) == through
 
 
 class TestStrip:
