@@ -146,32 +146,29 @@ def _copies_under(
 ) -> tuple[Instruction, ...] | None:
     """The COPYs of the stage before `instruction` that lie wholly under `path`.
 
-    None where one is covered partly, comes from an inherited stage, unpacks an archive, knows another value of a
-    variable, or needs numeric ids for `--link`.
+    None where one is covered partly, unpacks an archive, knows another value of a variable, or needs numeric ids
+    for `--link`.
     """
     expanded = dockerfile.expand(value, instruction)
     has_names = re.search(r"[^\d:]", expanded or value) is not None
     found = []
-    for ancestor in dockerfile.lineage(stage):
-        for copy in ancestor.instructions:
-            if copy.keyword not in ("COPY", "ADD") or copy.span.start > instruction.span.start:
-                continue
-            where = destination(dockerfile, copy)
-            if where is None or (
-                within(path, where) and path != where and not _goes_beside(dockerfile, copy)
-            ):
+    for copy in stage.instructions:
+        if copy.keyword not in ("COPY", "ADD") or copy.span.start > instruction.span.start:
+            continue
+        where = destination(dockerfile, copy)
+        if where is None or (within(path, where) and path != where and not goes_beside(dockerfile, copy)):
+            return None
+        if within(where, path):
+            linked = copy.flag("link") not in (None, "false")
+            if (linked and has_names) or _keeps_owners(dockerfile, copy):
                 return None
-            if within(where, path):
-                linked = copy.flag("link") not in (None, "false")
-                if ancestor is not stage or (linked and has_names) or _keeps_owners(dockerfile, copy):
-                    return None
-                if dockerfile.expand(value, copy) != expanded:
-                    return None
-                found.append(copy)
+            if dockerfile.expand(value, copy) != expanded:
+                return None
+            found.append(copy)
     return tuple(found)
 
 
-def _goes_beside(dockerfile: Dockerfile, copy: Instruction) -> bool:
+def goes_beside(dockerfile: Dockerfile, copy: Instruction) -> bool:
     """Whether the COPY brings single files into a directory, and nothing into those below it."""
     *sources, _ = (word.value for word in dockerfile.words(copy))
     named = [source.rstrip("/").rpartition("/")[2] for source in sources]

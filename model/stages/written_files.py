@@ -14,7 +14,7 @@ from phasewise.model.paths import overlap, within
 from phasewise.model.python.environments import installs
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.owners import USER_TOOLS
-from phasewise.model.stages.recursion import Recursive, absolute
+from phasewise.model.stages.recursion import Recursive, absolute, destination, goes_beside
 
 _QUIET = frozenset({"apt-get", "apt", "echo", "set", "true", ":", "ldconfig", "test", "["}) | USER_TOOLS
 _BY_ARGUMENT = frozenset({"find", "rm", "mkdir", "touch", "ln", "cp", "mv", "chmod", "chown", "install"})
@@ -117,11 +117,17 @@ def _output_files(command: Command) -> Iterator[str]:
 
 
 def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: str) -> bool:
-    """Whether the base image or a RUN up to the command may have left files, or a directory, under `path`."""
+    """Whether something else than a COPY of the stage may have left files, or a directory, under `path` by then.
+
+    That is the base image, a stage that this one inherits, or a RUN up to the command.
+    """
     if _base_may_have_files(dockerfile, stage, path):
         return True
     made = made_directories(dockerfile, stage, change.command.span.start)
     if any(within(directory, path) and not there for directory, there in made.items()):
+        return True
+    inherited = [copy for parent in dockerfile.lineage(stage)[:-1] for copy in parent.instructions]
+    if any(_copies_into(dockerfile, copy, path) for copy in inherited):
         return True
     for instruction in dockerfile.making(stage):
         if instruction.span.start > change.instruction.span.start:
@@ -138,6 +144,14 @@ def others_wrote(dockerfile: Dockerfile, stage: Stage, change: Recursive, path: 
             ):
                 return True
     return False
+
+
+def _copies_into(dockerfile: Dockerfile, copy: Instruction, path: str) -> bool:
+    """Whether a COPY may bring files under `path`."""
+    if copy.keyword not in ("COPY", "ADD"):
+        return False
+    where = destination(dockerfile, copy)
+    return where is None or within(where, path) or (within(path, where) and not goes_beside(dockerfile, copy))
 
 
 def _redirects_into(dockerfile: Dockerfile, instruction: Instruction, command: Command, path: str) -> bool:

@@ -290,3 +290,12 @@ def test_a_directory_that_may_not_be_there_is_looked_for(made: str) -> None:
 def test_the_mode_of_mkdir_is_no_directory() -> None:
     text = after(stage("WORKDIR /app", "COPY . .", "RUN mkdir -m 700 logs && chown -R 1:1 /app")) or ""
     assert "mkdir -m 700 logs && chown 1:1 /app /app/logs\n" in text
+
+
+def test_what_an_inherited_stage_copied_is_looked_for() -> None:
+    base = ["FROM python:3.12-slim AS base", "WORKDIR /app", "COPY requirements.txt .", "", "FROM base", ""]
+    text = after("\n".join([*base, "COPY . .", "RUN chown -R 1:1 /app", ""]))
+    assert text == "\n".join(
+        [*base, "COPY --chown=1:1 . .", "RUN find /app ! -user 1 -exec chown -h 1:1 {} +", ""]
+    )
+    assert after("\n".join([*base, "RUN chown -R 1:1 /app", ""])) is None
