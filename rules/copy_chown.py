@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from phasewise.model.dockerfile import Dockerfile, Stage
+from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.layers import layer_bytes
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.bytecode import compiles_beside_sources
 from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
-from phasewise.model.stages.ownership import Handover, hand_over
-from phasewise.model.stages.recursion import Recursive
+from phasewise.model.stages.ownership import Handover, brings_nothing, hand_over, has_flag
+from phasewise.model.stages.recursion import Recursive, Stays, recursive_change
 from phasewise.model.stages.written_again import bytecode_in
 from phasewise.model.units import size
 from phasewise.rules.base import Example, Picks, Rule
@@ -21,6 +22,7 @@ _SMALL = frozenset(
     {"chown", "chmod", "useradd", "adduser", "groupadd", "addgroup", "usermod", "mkdir", "set", "true"}
 )
 """Commands that write next to nothing: beside them a layer's size is that of the files that change hands."""
+_SETS = {"chown": "owner", "chmod": "mode"}
 _BUILD_FILE = re.compile(r"(^|/)(pyproject\.toml|setup\.(py|cfg))$")
 _ASKS_GIT = re.compile(
     r"setuptools[-_](scm|git)|hatch-vcs|versioningit|dynamic-versioning|dunamai|versioneer|\bpbr\b"
@@ -149,49 +151,56 @@ def _git_tells_the_version(view: RepoView, handover: Handover) -> bool:
     )
 
 
-def _recursive_commands(dockerfile: Dockerfile, stage: Stage) -> list[tuple[Script, Command]]:
+def _recursive_commands(dockerfile: Dockerfile, stage: Stage) -> Iterator[tuple[Instruction, Command]]:
     """Every `chown -R` and `chmod -R` of the lineage."""
-    return [
-        (script, command)
-        for instruction in dockerfile.making(stage)
-        if (script := Script.of(dockerfile, instruction))
-        for command in script.commands
-        if command.name in ("chown", "chmod")
-        and any(word == "--recursive" or (word[:1] == "-" and "R" in word) for word in command.argv[1:])
-    ]
+    for instruction in dockerfile.making(stage):
+        script = Script.of(dockerfile, instruction)
+        for command in script.commands if script else ():
+            if command.name in ("chown", "chmod") and any(
+                word == "--recursive" or (word[:1] == "-" and "R" in word) for word in command.argv[1:]
+            ):
+                yield instruction, command
 
 
 def _why_not(dockerfile: Dockerfile, stage: Stage) -> str:
-    for script, command in _recursive_commands(dockerfile, stage):
-        written = f"line {dockerfile.line_of(command.span.start)}: `{' '.join(command.argv)}` stays"
-        if not script.certain(command):
-            return f"{written}, because it does not run in every build"
-        operands = [word for word in command.argv[1:] if word[:1] != "-"]
-        if command.name == "chmod" and operands and not operands[0].isdecimal():
-            return f"{written}: what {operands[0]} means depends on each file"
-        return f"{written}: no COPY before it lies wholly under its directories with an owner that COPY could set"
+    for instruction, command in _recursive_commands(dockerfile, stage):
+        line, own = dockerfile.line_of(command.span.start), dockerfile.stages[instruction.stage or 0]
+        try:
+            change = recursive_change(dockerfile, own, instruction, command)
+        except Stays as why:
+            reason = str(why)
+        else:
+            reason = (
+                "the COPYs before it set that already, and the rest of what it reaches may come from other steps"
+                if brings_nothing(dockerfile, own, change)
+                else "an install on the way asks git for the version, and git refuses the repository of somebody else"
+            )
+        return f"line {line}: `{' '.join(command.argv)}` stays: {reason}"
     return "nothing changes the owner or mode of copied files in a layer of its own"
 
 
 def _why(view: RepoView, changes: list[Recursive], searched: bool) -> str:
     runs = {change.instruction.span: change.instruction for change in changes}
     measured = sum(filter(None, (layer_bytes(view.census, run) for run in runs.values())))
-    copies = len({copy.span for change in changes for copy in change.copies})
+    copies = {copy.span: copy for change in changes for copy in change.copies}
+    flags = " and ".join(sorted({_SETS[change.flag] for change in changes}, reverse=True))
+    already = all(has_flag(copy, change) for change in changes for copy in change.copies)
+    copied = "that it copies" if len(copies) == 1 else "that they copy"
     parts = [
         f"A recursive {' or '.join(sorted({change.flag for change in changes}, reverse=True))} writes every file "
         f"again, into a layer of its own{f' ({size(measured)} in the baseline)' if measured else ''}. "
-        f"{'COPY sets' if copies == 1 else f'The {copies} COPYs set'} owner and mode instead, and each file is "
-        "written once."
+        f"{'COPY sets' if len(copies) == 1 else f'The {len(copies)} COPYs set'} the {flags} "
+        f"{'already' if already else 'instead'}, and each file {copied} is written once."
     ]
     if searched:
         parts.append(
-            "Other steps, or the base image, may have left files there too. `find` hands over just those that are not "
-            "right yet."
+            "Other steps, an inherited stage or the base image may have left files there too. `find` hands over just "
+            "those that are not right yet, and writes them a second time, as now."
         )
     else:
         parts.append(
-            "A directory that no COPY makes (a WORKDIR, what mkdir made) gets its owner or mode by itself; the files "
-            "in it have theirs from COPY."
+            f"A directory that no COPY makes (a WORKDIR, what mkdir made) gets its {flags} by itself; the files in "
+            "it have theirs from COPY."
         )
     return "\n\n".join(parts)
 

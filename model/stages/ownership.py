@@ -15,7 +15,7 @@ from phasewise.model.edits import drop_instruction
 from phasewise.model.paths import within
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.owners import USER_TOOLS, moves_whole, owner_names
-from phasewise.model.stages.recursion import Recursive, absolute, destination, recursive_changes
+from phasewise.model.stages.recursion import Recursive, absolute, destination, goes_beside, recursive_changes
 from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_by, made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
 
@@ -43,7 +43,11 @@ def hand_over(dockerfile: Dockerfile, stage: Stage) -> Handover | None:
 
     Source: chown and chmod write a file again into the later layer, whole, even when nothing changes.
     """
-    changes = tuple(recursive_changes(dockerfile, stage))
+    changes = tuple(
+        change
+        for change in recursive_changes(dockerfile, stage)
+        if not brings_nothing(dockerfile, stage, change)
+    )
     if not changes:
         return None
     edits = [*_flag_edits(dockerfile, changes)]
@@ -56,6 +60,18 @@ def hand_over(dockerfile: Dockerfile, stage: Stage) -> Handover | None:
         others_wrote(dockerfile, stage, change, path) for change in changes for path in change.paths
     )
     return Handover(changes, apply_edits(dockerfile.text, edits), searched)
+
+
+def brings_nothing(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
+    """Whether flags would spare next to no bytes: the COPYs of lone files have them, and others wrote the rest."""
+    return all(has_flag(copy, change) and goes_beside(dockerfile, copy) for copy in change.copies) and any(
+        others_wrote(dockerfile, stage, change, path) for path in change.paths
+    )
+
+
+def has_flag(copy: Instruction, change: Recursive) -> bool:
+    """Whether the COPY sets already what the command would."""
+    return copy.flag(change.flag) == change.value
 
 
 def _flag_edits(dockerfile: Dockerfile, changes: tuple[Recursive, ...]) -> Iterator[Edit]:

@@ -18,6 +18,7 @@ _OTHER_GROUP = frozenset({"-g", "--gid", "-N", "--no-user-group", "-G", "--ingro
 _ARCHIVE = re.compile(r"\.(tar|tgz|tbz2?|txz)$|\.tar\.\w+$|^(https?|git)://|^git@|\.git(#|$)")
 """What ADD unpacks or fetches: its files keep the owners that they have in there (seen with Engine 26.1.5)."""
 
+_NOTHING_COPIED = "no COPY before it in its stage lies wholly under its directories"
 _PLAIN = re.compile(r"[\w@./{}$:+-]+")
 
 
@@ -40,62 +41,81 @@ class Recursive(Struct, frozen=True):
     """The COPYs before it in its stage whose files it covers wholly."""
 
 
+class Stays(Exception):
+    """Flags of COPY do not replace a command; the message is a clause that says why."""
+
+
 def recursive_changes(dockerfile: Dockerfile, stage: Stage) -> Iterator[Recursive]:
     """Those of `stage` that flags of COPY can replace, in order."""
     for instruction in stage.instructions:
         script = Script.of(dockerfile, instruction)
-        if script is None or any(command.name in ("cd", "pushd") for command in script.commands):
-            continue
-        for command in script.commands:
-            change = _recursive(dockerfile, stage, instruction, command)
-            if (
-                change
-                and change.copies
-                and script.certain(command)
-                and _means_the_same(dockerfile, stage, change)
-            ):
-                yield change
+        for command in script.commands if script else ():
+            try:
+                yield recursive_change(dockerfile, stage, instruction, command)
+            except Stays:
+                continue
 
 
-def _means_the_same(dockerfile: Dockerfile, stage: Stage, change: Recursive) -> bool:
-    """Whether the first of the copies may give files the owner already."""
-    if change.flag == "chmod":
-        return True
-    first, run = change.copies[0], change.instruction
-    return not reads_owners_between(dockerfile, stage, first, run) and user_is_there(
-        dockerfile, stage, change.value, run, first
-    )
-
-
-def _recursive(
+def recursive_change(
     dockerfile: Dockerfile, stage: Stage, instruction: Instruction, command: Command
-) -> Recursive | None:
+) -> Recursive:
+    """The command, where flags of COPY can replace it.
+
+    Raises:
+        Stays: they cannot.
+    """
+    change = _read(dockerfile, stage, instruction, command)
+    script = Script.of(dockerfile, instruction)
+    if script is None or not script.certain(command):
+        raise Stays("it does not run in every build")
+    if any(other.name in ("cd", "pushd") for other in script.commands):
+        raise Stays("the same step changes the directory, and with it what the paths in it mean")
+    if change.flag == "chmod":
+        return change
+    first = change.copies[0]
+    line = first.line
+    if reads_owners_between(dockerfile, stage, first, instruction):
+        raise Stays(f"git or npm run between it and the COPY of line {line}, and mind whose the files are")
+    if not user_is_there(dockerfile, stage, change.value, instruction, first):
+        raise Stays(f"what makes {change.written} may need steps behind the COPY of line {line}")
+    return change
+
+
+def _read(dockerfile: Dockerfile, stage: Stage, instruction: Instruction, command: Command) -> Recursive:
+    """The command with the COPYs that it covers; who the owner is at those is not looked at. Raises Stays."""
     if command.name not in ("chown", "chmod") or command.condition:
-        return None
+        raise Stays("it does not run in every build")
     options = [word for word in command.argv[1:] if word.startswith("-") and len(word) > 1]
     operands = [word for word in command.argv[1:] if word not in options]
     if any(not re.fullmatch(r"-[cfvRh]+|--recursive|--no-dereference", option) for option in options):
-        return None
+        raise Stays("its options mean something else than the flags of COPY")
     if not any("R" in option or option == "--recursive" for option in options) or len(operands) < 2:
-        return None
+        raise Stays("it is not recursive")
     value = _owner(operands[0]) if command.name == "chown" else _mode(operands[0])
+    if command.name == "chmod" and value is None:
+        raise Stays(f"what {operands[0]} means depends on each file")
     if value is None or dockerfile.expand(value, instruction) is None:
-        return None
+        raise Stays("only the shell knows the owner")
     if operands[0].endswith(":") and not _has_own_group(dockerfile, stage):
-        return None
+        raise Stays("the group that the owner has is not known")
     settled: list[str] = []
-    left: list[str] = []
+    left: dict[str, str] = {}
     copies: dict[int, Instruction] = {}
     for word in operands[1:]:
-        path = absolute(dockerfile, instruction, word)
-        found = _copies_under(dockerfile, stage, instruction, path, value) if path else None
-        if found and ":" not in operands[0] and any(copy.flag("chown") for copy in found):
-            found = None  # Their group would stay.
-        if path and found:
+        try:
+            path = absolute(dockerfile, instruction, word)
+            if path is None:
+                raise Stays(f"only the shell knows what {word} is")
+            found = _copies_under(dockerfile, stage, instruction, path, value)
+            if ":" not in operands[0] and any(copy.flag("chown") for copy in found):
+                raise Stays("it leaves the files' group as another --chown has set it")
+        except Stays as why:
+            left[word] = str(why)
+        else:
             settled.append(path)
             copies |= {copy.span.start: copy for copy in found}
-        else:
-            left.append(word)
+    if not settled:
+        raise Stays(next((why for why in left.values() if why != _NOTHING_COPIED), _NOTHING_COPIED))
     ordered = tuple(copies[start] for start in sorted(copies))
     return Recursive(
         instruction, command, command.name, value, operands[0], tuple(settled), tuple(left), ordered
@@ -143,11 +163,12 @@ def destination(dockerfile: Dockerfile, copy: Instruction) -> str | None:
 
 def _copies_under(
     dockerfile: Dockerfile, stage: Stage, instruction: Instruction, path: str, value: str
-) -> tuple[Instruction, ...] | None:
+) -> tuple[Instruction, ...]:
     """The COPYs of the stage before `instruction` that lie wholly under `path`.
 
-    None where one is covered partly, unpacks an archive, knows another value of a variable, or needs numeric ids
-    for `--link`.
+    Raises:
+        Stays: there is none, or one is covered partly, unpacks an archive, knows another value of a variable, or
+            needs numeric ids for `--link`.
     """
     expanded = dockerfile.expand(value, instruction)
     has_names = re.search(r"[^\d:]", expanded or value) is not None
@@ -155,16 +176,21 @@ def _copies_under(
     for copy in stage.instructions:
         if copy.keyword not in ("COPY", "ADD") or copy.span.start > instruction.span.start:
             continue
-        where = destination(dockerfile, copy)
-        if where is None or (within(path, where) and path != where and not goes_beside(dockerfile, copy)):
-            return None
+        where, named = destination(dockerfile, copy), f"the {copy.keyword} of line {copy.line}"
+        if where is None:
+            raise Stays(f"where {named} writes is not known")
+        if within(path, where) and path != where and not goes_beside(dockerfile, copy):
+            raise Stays(f"{path} may be just a part of what {named} brings to {where}")
         if within(where, path):
-            linked = copy.flag("link") not in (None, "false")
-            if (linked and has_names) or _keeps_owners(dockerfile, copy):
-                return None
+            if copy.flag("link") not in (None, "false") and has_names:
+                raise Stays(f"{named} has --link, which knows no names of users")
+            if _keeps_owners(dockerfile, copy):
+                raise Stays(f"{named} unpacks or fetches files, which its flags do not reach")
             if dockerfile.expand(value, copy) != expanded:
-                return None
+                raise Stays(f"{value} means something else at {named}")
             found.append(copy)
+    if not found:
+        raise Stays(_NOTHING_COPIED)
     return tuple(found)
 
 

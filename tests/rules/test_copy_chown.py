@@ -51,7 +51,7 @@ def test_says_what_becomes_of_directories_that_no_copy_makes() -> None:
 def test_a_linked_copy_takes_numbers_but_no_names() -> None:
     assert "--link --chown=1000:0 . /srv" in after(lines("COPY --link . /srv", "RUN chown -R 1000 /srv"))
     named = lines("COPY --link . /srv", "RUN useradd app && chown -R app:app /srv")
-    assert "stays: no COPY" in reason(named)
+    assert "the COPY of line 2 has --link, which knows no names" in reason(named)
 
 
 def test_a_group_that_the_command_would_not_have_changed_stays() -> None:
@@ -70,7 +70,22 @@ def test_the_login_group_is_known_only_when_the_user_has_one_of_its_own() -> Non
         ("RUN test -d /srv && chown -R 1:1 /srv", "does not run in every build"),
         ("RUN ls /x || chown -R 1:1 /srv", "does not run in every build"),
         ("RUN for d in a b; do chown -R 1:1 /srv; done", "does not run in every build"),
-        ("RUN chown -R 1:1 /srv/data", "no COPY before it lies wholly"),
+        (
+            "RUN chown -R 1:1 /srv/data",
+            "/srv/data may be just a part of what the COPY of line 2 brings to /srv",
+        ),
+        ("RUN mkdir /data && chown -R 1:1 /data", "no COPY before it in its stage lies wholly"),
+        ("RUN cd /tmp && chown -R 1:1 /srv", "the same step changes the directory"),
+        ("RUN chown -R --from=0:0 1:1 /srv", "its options mean something else"),
+        ("RUN chown -R $(id -u) /srv", "only the shell knows the owner"),
+        ("RUN chown -R 1:1 /srv/*", "only the shell knows what /srv/* is"),
+        ("RUN git -C /srv log\nRUN chown -R 1:1 /srv", "git or npm run between it and the COPY of line 2"),
+        (
+            "RUN ./setup.sh && chown -R app:app /srv",
+            "what makes app:app may need steps behind the COPY of line 2",
+        ),
+        ("ADD a.tar.gz /srv/\nRUN chown -R 1:1 /srv", "the ADD of line 3 unpacks or fetches files"),
+        ("ENV U=app\nRUN chown -R $U:$U /srv", "$U:$U means something else at the COPY of line 2"),
         ("RUN chown 1:1 /srv", "nothing changes the owner or mode"),
     ],
 )
@@ -83,6 +98,28 @@ def test_a_version_that_git_tells() -> None:
     for tool, expected in (("setuptools-scm", Declined), ("setuptools", Phase)):
         pyproject = f'[build-system]\nrequires = ["{tool}"]\n'
         assert isinstance(RULE.propose(view(text, pyproject_toml=pyproject), {}), expected)
+
+
+def test_a_version_that_git_tells_is_the_reason() -> None:
+    text = lines("WORKDIR /app", "COPY . .", "RUN pip install .", "RUN chown -R 1000:1000 /app")
+    pyproject = '[build-system]\nrequires = ["setuptools-scm"]\n'
+    assert "stays: an install on the way asks git" in reason(view(text, pyproject_toml=pyproject))
+
+
+def test_leaves_alone_what_copy_has_set_beside_the_files_of_other_steps() -> None:
+    model = "RUN python -c 'import model'"
+    given = ("WORKDIR /app", model, "COPY --chown=1:1 main.py .", "RUN chown -R 1:1 /app")
+    assert "stays: the COPYs before it set that already" in reason(lines(*given))
+    whole = phase(lines(*given).replace("main.py .", ". .")).why
+    assert "COPY sets the owner already, and each file that it copies is written once" in whole
+    assert "writes them a second time, as now" in whole
+
+
+def test_says_what_the_flags_set() -> None:
+    modes = phase(lines("COPY a /srv/a", "COPY b /srv/b", "RUN chmod -R 750 /srv/a /srv/b")).why
+    assert "The 2 COPYs set the mode instead, and each file that they copy is written once" in modes
+    both = phase(lines("COPY a /srv/a", "RUN chown -R 1:1 /srv/a && chmod -R 750 /srv/a")).why
+    assert "COPY sets the owner and mode instead" in both
 
 
 class TestPrediction:
