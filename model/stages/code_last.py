@@ -182,7 +182,9 @@ def edits(view: RepoView, move: CodeLast) -> Iterator[Edit]:
         yield Edit(Span(verb.end, verb.end), f" {option}")
         flags = "".join(f"{flag.span.of(text)} " for flag in instruction.flags)
         moved += f"RUN {flags}{command.span.of(text)}{newline}"
-    yield insert_after(dockerfile, move.last, moved.replace("\r\n", "\n"))
+    # A comment that stood apart still does.
+    apart = moved.startswith("#") and text[: dockerfile.lines(first).start].endswith(("\n\n", "\n\r\n"))
+    yield insert_after(dockerfile, move.last, ("\n" * apart + moved).replace("\r\n", "\n"))
 
 
 def _manifest_lines(view: RepoView, move: CodeLast) -> Iterator[str]:

@@ -67,6 +67,8 @@ def _in_builder(dockerfile: Dockerfile, found: Scattered, path: str, on_path: se
     newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
     lines = [f"RUN python -m venv {path}", *([f"ENV {' '.join(variables)}"] if variables else [])]
     start = dockerfile.lines(first).start
+    if start != first.span.start:
+        lines.append("")  # Not to be read as what the comment of the next step speaks of.
     yield Edit(Span(start, start), "".join(f"{line}{newline}" for line in lines))
     dropped = [span for install in found.installs for span in _option_spans(dockerfile.text, install)]
     yield from (Edit(span, "") for span in dropped)

@@ -122,7 +122,9 @@ def test_a_heredoc_install() -> None:
 
 def test_line_endings_and_comments_move_along() -> None:
     text = f"{HEAD}\n# the code\nCOPY . .\n\n# packages\n{INSTALL}\nUSER app\n"
-    expected = f"{HEAD}\nCOPY requirements.txt ./\n\n# packages\n{INSTALL}# the code\nCOPY . .\n\nUSER app\n"
+    expected = (
+        f"{HEAD}\nCOPY requirements.txt ./\n\n# packages\n{INSTALL}\n# the code\nCOPY . .\n\nUSER app\n"
+    )
     assert after(view(text)) == expected
     assert after(view(text.replace("\n", "\r\n"))) == expected.replace("\n", "\r\n")
 

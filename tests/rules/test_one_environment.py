@@ -293,3 +293,11 @@ def test_packages_in_two_places_stay() -> None:
     assert "/root/.local and /usr/local, and only packages that are all in one place are moved" in reason(
         both
     )
+
+
+def test_the_comment_of_the_next_step_stands_apart_from_what_comes_first() -> None:
+    text = after(USER.replace("RUN pip", "# Packages\nRUN pip"))
+    assert (
+        'RUN python -m venv /opt/venv\nENV PATH="/opt/venv/bin:$PATH"\n\n# Packages\nRUN pip install -r'
+        in text
+    )
