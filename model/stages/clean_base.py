@@ -10,6 +10,7 @@ from msgspec import Struct
 from phasewise.model.debian.apt import apt_commands, rewritten
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_build_tool, is_headers
+from phasewise.model.debian.retries import kept_for_retries
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.downloads.mounts import is_lent
 from phasewise.model.edits import drop_instruction, insert_after
@@ -43,7 +44,10 @@ def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sortin
     moving = names & set(sorting.moved)
     if script is None or not moving or _installs_packages(dockerfile, instruction):
         return None
-    others = [c for c in script.commands if not _serves_packages(c)]
+    kept = kept_for_retries(script)
+    if kept is None:
+        return None
+    others = [c for c in script.commands if not _serves_packages(c) and c.span not in kept]
     tools = rewritten(dockerfile, script, sorting.tools, without=others)
     if tools is None:
         return None
@@ -55,10 +59,10 @@ def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sortin
     )
     lines = dockerfile.lines(instruction)
     above = dockerfile.text[lines.start : instruction.span.start]
-    kept, taken = divide(above.splitlines(), staying, moving)
+    stays, taken = divide(above.splitlines(), staying, moving)
     taken = taken or [_said_of(moving)]
     return Divided(
-        instruction, "\n".join([*kept, clean]) if clean is not None else None, "\n".join([*taken, tools])
+        instruction, "\n".join([*stays, clean]) if clean is not None else None, "\n".join([*taken, tools])
     )
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from phasewise.model.debian.apt import apt_commands, is_upkeep, rewritten
 from phasewise.model.debian.build_tools import Sorting
+from phasewise.model.debian.retries import kept_for_retries
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.paths import overlap
 from phasewise.model.python.bytecode import compilations
@@ -223,6 +224,9 @@ def _place_apt(
     if sides.acted and not _only_apt(dockerfile, instruction):
         raise CannotSplit("a RUN of packages may read files that were copied before it", instruction.line)
     divided = divide_run(dockerfile, instruction, sorting)
+    script = Script.of(dockerfile, instruction)
+    if divided is None and script and kept_for_retries(script) is None:
+        raise CannotSplit("the loop around the packages does more than to try again", instruction.line)
     if divided is None:
         sides.base.append(piece)
         return

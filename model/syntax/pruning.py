@@ -24,6 +24,7 @@ from phasewise.model.syntax.shell_nodes import (
 from phasewise.model.text import Edit, Span
 
 _TESTS = {"[", "[[", "test", "true", "false", ":", "which", "type", "hash", "grep"}
+_RETRIES = _TESTS | {"break", "continue", "sleep", "echo", "printf"}
 _IDLE = _TESTS | {"set", "shopt", "cd", "echo", "printf", "export", "exit"}
 _SILENCED = re.compile(r"(>[ \t]*/dev/null|>&\d)$")
 _COMMENT_LINE = re.compile(r"\n[ \t]*#[^\n]*")
@@ -175,6 +176,8 @@ class Pruner(Struct):
         if self._any(tree.inner):
             return True
         gone = [bool(part.body.items) and self._visit(part.body) for part in tree.parts]
+        if tree.kind is Kind.LOOP and self._only_retries(tree):
+            return True
         if not any(gone):
             return False
         bodies = [(part, is_gone) for part, is_gone in zip(tree.parts, gone, strict=True) if _is_body(part)]
@@ -191,6 +194,13 @@ class Pruner(Struct):
             if is_gone:
                 self._empty(part, tree)
         return False
+
+    def _only_retries(self, tree: Compound) -> bool:
+        """Whether the loop only tried again what goes, and nothing is left in it but to wait and to leave it."""
+        left = [*self._left(tree)]
+        breaks = any(word.value == "break" for command in left for word in command.words[:1])
+        removes = any(command.start in self.removed for command in simples(tree))
+        return breaks and removes and all(_is_idle(command, _RETRIES) for command in left)
 
     def _empty(self, part: Part, tree: Compound) -> None:
         """Fills the place of a part that went while the compound command stays."""

@@ -192,6 +192,14 @@ REMOVALS = {
         "RUN a \\\n    # what goes\n    && gone \\\n    # what stays\n    && b\n",
         "RUN a \\\n    # what stays\n    && b\n",
     ),
+    "a loop that only tried it again": (
+        "RUN for i in 1 2; do gone && break || (echo no && sleep 5); done && b\n",
+        "RUN b\n",
+    ),
+    "a loop that tries something else again": (
+        "RUN for i in 1 2; do gone && a && break || sleep 5; done\n",
+        "RUN for i in 1 2; do a && break || sleep 5; done\n",
+    ),
     "last of a chain before else and fi": (
         "RUN if x; then \\\n    a && \\\n    # goes\n    gone; \\\n    else \\\n    b && \\\n    gone; \\\n    fi\n",
         "RUN if x; then \\\n    a; \\\n    else \\\n    b; \\\n    fi\n",

@@ -43,7 +43,7 @@ class Names:
 
 @st.composite
 def item(draw: st.DrawFn, name: Names, layout: Layout, depth: int = 2) -> str:
-    kinds = ["command"] * 4 + ["pipeline", "ignored", "alternative", "chain"] + ["lines"] * 4
+    kinds = ["command"] * 4 + ["pipeline", "ignored", "alternative", "chain", "retried"] + ["lines"] * 4
     kinds += ["group", "subshell", "if", "else", "loop", "case", "condition"] if depth else []
     kind = draw(st.sampled_from(kinds))
 
@@ -62,6 +62,8 @@ def item(draw: st.DrawFn, name: Names, layout: Layout, depth: int = 2) -> str:
             return f"{name()} || {name()}"
         case "chain":
             return f"{name()} 'a b' && {name()} && {name()} || {name()}"
+        case "retried":
+            return f"for x in 1 2; do {name()} && {name()} && break || {name()}; done"
         case "lines":
             behind = layout is HEREDOC or draw(st.booleans())
             return (f" &&{gap}" if behind else f"{gap}&& ").join(

@@ -356,6 +356,46 @@ CMD ["tini", "python"]
         assert "g++" not in text
         assert "RUN apt-get install -y tini\n" in text
 
+    @pytest.mark.parametrize(
+        ("script", "clean", "tools"),
+        [
+            (
+                "for i in 1 2 3; do apt-get update && apt-get install -y gcc curl && break || sleep 5; done",
+                "for i in 1 2 3; do apt-get update && apt-get install -y curl && break || sleep 5; done",
+                "for i in 1 2 3; do apt-get update && apt-get install -y gcc && break || sleep 5; done",
+            ),
+            (
+                'for i in 1 2 3; do apt-get update && apt-get install -y gcc && break || (echo "$i" && sleep 5); '
+                "done && useradd app",
+                "useradd app",
+                'for i in 1 2 3; do apt-get update && apt-get install -y gcc && break || (echo "$i" && sleep 5); '
+                "done",
+            ),
+            (
+                "n=0; until [ $n = 3 ]; do apt-get update && apt-get install -y gcc curl && break; n=$((n+1)); done",
+                "n=0; until [ $n = 3 ]; do apt-get update && apt-get install -y curl && break; n=$((n+1)); done",
+                "n=0; until [ $n = 3 ]; do apt-get update && apt-get install -y gcc && break; n=$((n+1)); done",
+            ),
+            (
+                "apt-get update || exit 1; apt-get install -y gcc curl || { echo no; exit 1; }; useradd app",
+                "apt-get update || exit 1; apt-get install -y curl || { echo no; exit 1; }; useradd app",
+                "apt-get update || exit 1; apt-get install -y gcc || { echo no; exit 1; }",
+            ),
+        ],
+    )
+    def test_each_side_tries_again_and_stops_as_before(self, script: str, clean: str, tools: str) -> None:
+        text = after(
+            view(f"FROM python:3.12-slim\nRUN {script}\nRUN pip install psycopg2\nHEALTHCHECK CMD curl x\n")
+        )
+        base, _, rest = text.partition("AS builder")
+        assert f"RUN {clean}\n" in base
+        assert f"RUN {tools}\n" in rest
+
+    def test_a_loop_that_does_more_than_to_try_again_is_not_divided(self) -> None:
+        loop = "for i in 1 2; do apt-get update && apt-get install -y gcc curl && touch /x && break; done"
+        text = f"FROM python:3.12-slim\nRUN {loop}\nRUN pip install psycopg2\nHEALTHCHECK CMD curl x\n"
+        assert reason(view(text)).endswith("line 2: the loop around the packages does more than to try again")
+
     def test_cleaning_the_environment_goes_with_it_and_cleaning_the_application_does_not(self) -> None:
         split = Dockerfile.parse(
             after(
