@@ -31,7 +31,10 @@ def lists_are_fetched_where_used(view: RepoView) -> bool:
 
 
 def without_docker_clean(view: RepoView, instruction: Instruction, script: Script) -> Iterator[Edit]:
-    """Removes docker-clean in front of the first apt-get, unless that is done."""
+    """Removes docker-clean in front of the first apt-get, or of the script where not every build gets there.
+
+    Nothing where that is done.
+    """
     stage = view.dockerfile.stages[instruction.stage or 0]
     for each in view.dockerfile.making(stage):
         if each.keyword != "RUN" or each.span > instruction.span:
@@ -42,8 +45,8 @@ def without_docker_clean(view: RepoView, instruction: Instruction, script: Scrip
     text = view.dockerfile.text
     first = next(command for command in script.commands if command.name == "apt-get")
     start = first.span.start
-    if first.condition or text[:start].rstrip().endswith("!"):
-        start = instruction.heredocs[0].body.start if instruction.heredocs else instruction.arguments.start
+    if script.tree and not script.certain(first):
+        start = script.source.place(script.tree.items[0].start)
     newline = "\r\n" if "\r\n" in text else "\n"
     in_heredoc = any(heredoc.body.start <= start < heredoc.body.end for heredoc in instruction.heredocs)
     line_start = text.rfind("\n", 0, start) + 1

@@ -107,6 +107,22 @@ def test_docker_clean_goes_once() -> None:
             f"{CLEAN} \\\n    && if ! apt-get update; then exit 1; fi; apt-get install -y git\n",
         ),
         (
+            'if [ "$X" = 1 ]; then \\\n    apt-get update && apt-get install -y jq && \\\n'
+            "    rm -rf /var/lib/apt/lists/*; \\\n    else \\\n    apt-get update && apt-get install -y git; fi\n",
+            f'{CLEAN} \\\n    && if [ "$X" = 1 ]; then \\\n    apt-get update && apt-get install -y jq; \\\n'
+            "    else \\\n    apt-get update && apt-get install -y git; fi\n",
+        ),
+        (
+            "set -e; \\\n    for i in 1 2; do \\\n        apt-get update && apt-get install -y git && break; \\\n"
+            "    done\n",
+            f"{CLEAN} \\\n    && set -e; \\\n    for i in 1 2; do \\\n"
+            "        apt-get update && apt-get install -y git && break; \\\n    done\n",
+        ),
+        (
+            '[ -z "$X" ] || apt-get update && apt-get install -y git\n',
+            f'{CLEAN} \\\n    && [ -z "$X" ] || apt-get update && apt-get install -y git\n',
+        ),
+        (
             "apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /tmp/*\n",
             f"{CLEAN} \\\n    && apt-get update && apt-get install -y git && rm -rf /tmp/*\n",
         ),
@@ -152,6 +168,12 @@ def test_what_a_mount_would_break_or_not_help(text: str) -> None:
 
 def test_a_frontend_that_knows_mounts() -> None:
     after(f"# syntax=docker/dockerfile:1.10\n{BASE}RUN pip install idna\n")
+
+
+def test_a_branch_of_a_heredoc_with_a_shebang() -> None:
+    script = "if x; then\n  apt-get update\n  apt-get install -y git\nfi\n"
+    result = after(f"{BASE}RUN <<EOF\n#!/bin/sh -e\n{script}EOF\n")
+    assert f"<<EOF\n#!/bin/sh -e\n{CLEAN}\n{script}EOF\n" in result
 
 
 def test_a_heredoc_with_tabs() -> None:
