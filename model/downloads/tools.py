@@ -29,6 +29,7 @@ class Tool(Struct, frozen=True):
     on: str = ""
     """What it must be for the cache to be used: pip takes every word for off, "0" too, and uv accepts no empty one."""
     off_options: tuple[str, ...] = ()
+    """Abbreviations that the tool takes, too."""
     cleaning: tuple[tuple[str, ...], ...] = ()
 
 
@@ -37,7 +38,7 @@ TOOLS = {
         "PIP_CACHE_DIR",
         ".cache/pip",
         off="PIP_NO_CACHE_DIR",
-        off_options=("--no-cache-dir",),
+        off_options=("--no-cache-dir", "--no-cache"),
         cleaning=(("pip", "cache"),),
     ),
     "uv": Tool(
