@@ -9,6 +9,7 @@ from phasewise.model.python.environments import environment_copies, installs
 from phasewise.model.python.large import NOT_MEASURED, WORTHWHILE_BYTES, may_hold_large_packages
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
+from phasewise.model.stages.common_ground import has_toolchain
 from phasewise.model.stages.measured_packages import measured_places
 from phasewise.model.stages.stripping import stripping
 from phasewise.model.text import apply_edits
@@ -176,8 +177,10 @@ def _stripped(
 
 
 def _has_binutils(dockerfile: Dockerfile, install: Instruction) -> bool:
-    """Whether an earlier RUN of the stage's lineage installs a package that brings strip."""
+    """Whether the base image has strip, or an earlier RUN of the stage's lineage installs a package with it."""
     stage = dockerfile.stages[install.stage or 0]
+    if has_toolchain(dockerfile, stage):
+        return True
     runs = [
         instruction
         for instruction in dockerfile.making(stage)

@@ -127,6 +127,8 @@ def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
                 continue
             names = dict.fromkeys(name for apt in apt_commands(script, "install") for name in apt.names)
             tools = tuple(name for name in names if _is_tool(name, official))
+            if tools == ("binutils",):
+                continue  # Alone it compiles nothing: it was installed to strip.
             passing = installed_and_gone(script)
             if tools and passing.issuperset(tools):
                 yield _Install(instruction, script, tools, heirs, (instruction,))

@@ -8,11 +8,23 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.image_tags import ImageName
 from phasewise.model.repo import RepoView
 
+_FULL = re.compile(r"(.+/library/|library/)?(python|buildpack-deps)")
+
 
 def python_image(dockerfile: Dockerfile, stage: Stage) -> ImageName | None:
     """The official Python image that the stage's lineage starts from; None for any other image."""
     image = ImageName.of(dockerfile.base_image(stage))
     return image if image and image.repository.rpartition("/")[2] == "python" else None
+
+
+def has_toolchain(dockerfile: Dockerfile, stage: Stage) -> bool:
+    """Whether the stage's lineage starts from a full image, which has compilers and binutils: `python:3.12`.
+
+    Source: Docker's own Python images are built on buildpack-deps, but for slim and Alpine's; that has gcc and
+    dpkg-dev, but for its flavours curl and scm. An image of another owner may be anything.
+    """
+    image = ImageName.of(dockerfile.base_image(stage))
+    return image is not None and {*image.flavour} <= {"latest"} and bool(_FULL.fullmatch(image.repository))
 
 
 def python_version(dockerfile: Dockerfile, stage: Stage) -> str | None:

@@ -259,3 +259,8 @@ def test_certificates_come_with_downloaders_where_the_image_has_none() -> None:
 def test_windows_line_endings_stay() -> None:
     text = f"{BUILDER}{TOOLS}{INSTALL}{FINAL}"
     assert ask.after(text.replace("\n", "\r\n")) == ask.after(text).replace("\n", "\r\n")
+
+
+def test_binutils_alone_are_no_compiler() -> None:
+    text = f"{BUILDER}{APT.format('binutils')}{INSTALL}{FINAL}"
+    assert "no stage that only builds installs compilers" in ask.reason(seen(text))

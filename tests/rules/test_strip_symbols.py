@@ -140,3 +140,24 @@ def test_the_step_goes_behind_what_really_installs(sync: str) -> None:
     assert isinstance(phase, Phase), phase
     after = phase.edits[0].after or ""
     assert after.index(f"RUN {sync}") < after.index("strip --strip-unneeded") < after.index("--no-deps .")
+
+
+@pytest.mark.parametrize(
+    ("image", "has_binutils"),
+    [
+        ("python:3.12", True),
+        ("python:3.12.1-bookworm", True),
+        ("registry.example/library/python", True),
+        ("python:latest", True),
+        ("python:3.12-alpine", False),
+        ("buildpack-deps:trixie", True),
+        ("buildpack-deps:trixie-curl", False),
+        ("python:3.12-slim-bookworm", False),
+        ("registry.example/company/python:3.12", False),
+        ("debian:bookworm", False),
+    ],
+)
+def test_binutils_are_installed_where_the_image_lacks_them(image: str, has_binutils: bool) -> None:
+    phase = answer([VENV], {VENV: 5_000_000}, TEXT.replace("python:3.12-slim AS", f"{image} AS"))
+    assert isinstance(phase, Phase), phase
+    assert (" binutils;" not in (phase.edits[0].after or "")) == has_binutils
