@@ -27,6 +27,7 @@ from phasewise.model.stages.context_copies import (
     brings_lists,
     conflict,
     is_absolute,
+    named_files,
     target_of,
 )
 from phasewise.model.text import Edit, Span
@@ -158,7 +159,7 @@ def _stays(view: RepoView, path: str, folder: str, last: Instruction, copies: Se
         if each.keyword == "COPY" and each not in copies and each.span < last.span and not each.flag("from"):
             for word in view.dockerfile.words(each)[:-1]:
                 source = view.context_path(word.value)
-                brought = path == source or path.startswith(f"{source}/")
+                brought = path == source or path.startswith(f"{source}/") or path in named_files(view, source)
                 if brought and overlap(target_of(view, each), folder):
                     return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.paths import overlap
@@ -17,9 +18,19 @@ def brings_code(view: RepoView, instruction: Instruction) -> bool:
         return False
     for word in view.dockerfile.words(instruction)[:-1]:
         path = view.context_path(view.dockerfile.expand(word.value, instruction) or word.value)
-        if (path not in view.paths and "://" not in word.value) or path.endswith(".py"):
+        files = [path] if path in view.paths else named_files(view, path)
+        if (not files and "://" not in word.value) or any(file.endswith(".py") for file in files):
             return True
     return False
+
+
+def named_files(view: RepoView, pattern: str) -> list[str]:
+    """The tracked files that a name with wildcards stands for; none where it stands for a folder as well."""
+    if not any(character in pattern for character in "*?["):
+        return []
+    depth = pattern.count("/")
+    found = [path for path in view.paths if fnmatchcase("/".join(path.split("/")[: depth + 1]), pattern)]
+    return [] if any(path.count("/") > depth for path in found) else found
 
 
 def brings_lists(view: RepoView, copy: Instruction, pip: Sequence[Install]) -> bool:

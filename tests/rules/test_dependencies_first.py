@@ -189,3 +189,20 @@ def test_poetry_sync_is_an_install_as_well() -> None:
     assert after(view(f"{HEAD}COPY . .\nRUN poetry sync\n", files)) == (
         f"{HEAD}COPY poetry.lock pyproject.toml ./\nRUN poetry sync --no-root\nCOPY . .\nRUN poetry sync\n"
     )
+
+
+def test_a_name_with_wildcards_that_stands_for_a_lock_is_no_code() -> None:
+    files = {"pyproject.toml": UV, "uv.lock": "", ".dockerignore": ".venv\n"}
+    locks = "COPY pyproject.toml .\nCOPY uv.lock* .\n"
+    done = f"{HEAD}{locks}RUN uv sync --frozen --no-install-project\nCOPY . .\n"
+    assert "no code is copied before" in reason(view(done, files))
+    before = f"{HEAD}COPY uv.lock* ./\nCOPY . .\nRUN uv sync --frozen\n"
+    assert after(view(before, files)) == (
+        f"{HEAD}COPY uv.lock* ./\nCOPY pyproject.toml ./\nRUN uv sync --frozen\nCOPY . .\n"
+    )
+
+
+@pytest.mark.parametrize("code", ["*.py", "li*"])
+def test_a_name_with_wildcards_that_stands_for_code_moves(code: str) -> None:
+    lists = f"{HEAD}COPY requirements.txt ./\n"
+    assert after(view(f"{lists}COPY {code} ./\n{INSTALL}")) == f"{lists}{INSTALL}COPY {code} ./\n"
