@@ -94,6 +94,7 @@ def needs(
         for source in install.sources:
             if source.is_project:
                 raise NotKnown(f"line {instruction.line} installs the project itself, which reads the code")
+        found |= _settings(view, install, workdir)
         values = [
             (s.word.value.partition("=")[2] or s.word.value).removeprefix("-r") for s in install.sources
         ]
@@ -110,6 +111,16 @@ def needs(
         found |= files
         again += [(instruction, command, _PROJECTS[tool][1])] if twice else []
     return found, again
+
+
+def _settings(view: RepoView, install: Install, workdir: str) -> dict[str, str]:
+    """The files in which uv looks for its settings, an index for example, with their folder in the image."""
+    found = {}
+    for name in ("pyproject.toml", "uv.toml") if install.command.name == "uv" else ():
+        origin = origin_of(view, posixpath.join(workdir, name), install.instruction)
+        if origin and not origin.renamed and ("uv.toml" in name or "[tool.uv" in view.files[origin.path]):
+            found[origin.path] = workdir
+    return found
 
 
 def _constraints(command: Command) -> Iterator[str]:

@@ -19,7 +19,7 @@ from phasewise.model.python.install_inputs import (
     is_install,
     needs,
 )
-from phasewise.model.python.installs import installs, origin_of
+from phasewise.model.python.installs import Install, installs, origin_of
 from phasewise.model.repo import RepoView, normalise
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.context_copies import (
@@ -30,6 +30,7 @@ from phasewise.model.stages.context_copies import (
     named_files,
     target_of,
 )
+from phasewise.model.stages.roles import only_tools
 from phasewise.model.text import Edit, Span
 
 _METADATA = frozenset(
@@ -75,14 +76,20 @@ def code_last(view: RepoView, stage: Stage) -> CodeLast | None:
             reached.append(instruction)
             continue
         obstacle = obstacle or _obstacle(view, instruction, copies)
-        if not installs_something(view, instruction, pip):
+        mine = [install for install in pip if install.instruction is instruction]
+        if not installs_something(view, instruction, pip) and not _installs_by_name(mine):
             reached.append(instruction)
             continue
         if obstacle:
             if last is None:
                 raise NotKnown(obstacle)
             break
-        needed, project = needs(view, instruction, [i for i in pip if i.instruction is instruction])
+        try:
+            needed, project = needs(view, instruction, mine)
+        except NotKnown:
+            if last is None:
+                raise
+            break
         manifests |= needed
         projects += project
         last, counted = instruction, len(copies)
@@ -114,6 +121,11 @@ def _obstacle(view: RepoView, instruction: Instruction, copies: Sequence[Instruc
     return f"{where}: {instruction.keyword} stands between the code and the install"
 
 
+def _installs_by_name(installs: Sequence[Install]) -> bool:
+    """Whether a RUN installs packages that it names itself, more than installers."""
+    return any(install.named and not only_tools(install.command) for install in installs)
+
+
 def _is_harmless(command: Command) -> bool:
     """Whether the command reads no file of the application: it installs, or prepares an install."""
     argv = command.argv
@@ -124,8 +136,13 @@ def _is_harmless(command: Command) -> bool:
         or command.name == "virtualenv"
         or argv[:2] == ("uv", "venv")
         or argv[:2] == ("poetry", "config")
-        or is_install(command)
+        or (is_install(command) and not any(map(_is_local_file, command.argv)))
     )
+
+
+def _is_local_file(word: str) -> bool:
+    """Whether an operand of an install is an archive of the build context."""
+    return word.endswith((".whl", ".gz", ".zip")) and "://" not in word
 
 
 def _check_writes(view: RepoView, copies: Sequence[Instruction], last: Instruction, stage: Stage) -> None:

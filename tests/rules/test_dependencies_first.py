@@ -206,3 +206,36 @@ def test_a_name_with_wildcards_that_stands_for_a_lock_is_no_code() -> None:
 def test_a_name_with_wildcards_that_stands_for_code_moves(code: str) -> None:
     lists = f"{HEAD}COPY requirements.txt ./\n"
     assert after(view(f"{lists}COPY {code} ./\n{INSTALL}")) == f"{lists}{INSTALL}COPY {code} ./\n"
+
+
+def test_what_is_installed_by_name_moves_as_well() -> None:
+    build = "RUN pip install flash-attn --no-build-isolation\n"
+    assert after(view(f"{HEAD}COPY . .\n{INSTALL}{build}RUN pip install gunicorn\n")) == (
+        f"{HEAD}COPY requirements.txt ./\n{INSTALL}{build}RUN pip install gunicorn\nCOPY . .\n"
+    )
+    assert after(view(f"{HEAD}COPY . .\nRUN pip install flask\n")) == (
+        f"{HEAD}RUN pip install flask\nCOPY . .\n"
+    )
+
+
+def test_an_install_that_reads_the_code_stays_behind_it() -> None:
+    moved = f"{HEAD}COPY requirements.txt ./\n{INSTALL}COPY . .\n"
+    for words in ("-e .", "lib/x-1.whl", "-r $LIST"):
+        assert after(view(f"{HEAD}COPY . .\n{INSTALL}RUN pip install {words}\n")) == (
+            f"{moved}RUN pip install {words}\n"
+        )
+
+
+def test_installers_alone_are_no_dependencies() -> None:
+    assert "no code is copied" in reason(view(f"{HEAD}COPY . .\nRUN pip install --upgrade pip\n"))
+
+
+def test_uv_s_settings_come_along() -> None:
+    settings = {"pyproject.toml": "[[tool.uv.index]]\nurl = 'https://example.org/simple'\n"}
+    install = "RUN uv pip install --system flask\n"
+    assert after(view(f"{HEAD}COPY . .\n{install}", settings)) == (
+        f"{HEAD}COPY pyproject.toml ./\n{install}COPY . .\n"
+    )
+    assert after(view(f"{HEAD}COPY . .\n{install}", {"pyproject.toml": "[project]\n"})) == (
+        f"{HEAD}{install}COPY . .\n"
+    )
