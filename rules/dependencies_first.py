@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from phasewise.model.dockerfile import Instruction
 from phasewise.model.node import node_behind_code
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.python.install_inputs import NotKnown
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.code_last import CodeLast, code_last, edits
 from phasewise.model.text import apply_edits
+from phasewise.model.wording import listed
 from phasewise.rules.base import Example, Picks, Rule
+
+_MOST_NAMED = 4
 
 
 class DependenciesFirst(Rule):
@@ -51,7 +55,7 @@ class DependenciesFirst(Rule):
         return Phase(
             id=self.id,
             title=self.title,
-            why=_why(moves),
+            why=_why(view, moves),
             edits=(FileEdit(dockerfile.path, dockerfile.text, after),),
             evidence=tuple(
                 view.evidence(dockerfile.path, instruction.line)
@@ -144,13 +148,24 @@ class DependenciesFirst(Rule):
     )
 
 
-def _why(moves: Sequence[CodeLast]) -> str:
+def _why(view: RepoView, moves: Sequence[CodeLast]) -> str:
+    brought = {name for move in moves for copy in move.copies for name in _brought(view, copy)}
+    files = listed(sorted(brought)) if brought <= view.paths and len(brought) < _MOST_NAMED else ""
+    lists = (
+        "What the install reads is copied first, then" if any(move.manifests for move in moves) else "First"
+    )
     parts = [
         "Code is copied before the dependencies are installed. A layer is built again when one before it changed, "
-        "so every change of code downloads and installs all dependencies again.",
-        "What the install reads is copied first, then the dependencies are installed, then the code is copied. "
+        f"so every change of {files or 'code'} downloads and installs all dependencies again.",
+        f"{lists} the dependencies are installed, then the code is copied. "
         "Nothing between them reads the code or writes where it goes.",
     ]
     if any(move.projects for move in moves):
         parts.append("The project itself is installed in a second, short step behind the code.")
     return "\n\n".join(parts)
+
+
+def _brought(view: RepoView, copy: Instruction) -> Iterator[str]:
+    """The repository paths that a COPY names."""
+    for word in view.dockerfile.words(copy)[:-1]:
+        yield view.context_path(view.dockerfile.expand(word.value, copy) or word.value)

@@ -239,3 +239,18 @@ def test_uv_s_settings_come_along() -> None:
     assert after(view(f"{HEAD}COPY . .\n{install}", {"pyproject.toml": "[project]\n"})) == (
         f"{HEAD}{install}COPY . .\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("copy", "said"),
+    [
+        ("COPY . .\n", "every change of code"),
+        ("COPY app.py requirements.txt ./\n", "every change of app.py and requirements.txt"),
+        ("COPY lib/x.py lib/\nCOPY app.py ./\n", "every change of app.py and lib/x.py"),
+        ("COPY lib app.py ./\n", "every change of code"),
+    ],
+)
+def test_what_makes_it_install_again_is_told(copy: str, said: str) -> None:
+    assert (
+        said in ask.phase(view(f"{HEAD}{copy}{INSTALL if 'req' in copy else 'RUN pip install idna'}\n")).why
+    )
