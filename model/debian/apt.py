@@ -33,6 +33,9 @@ class AptCommand(Struct, frozen=True):
         return tuple(base_name(word.value) for word in self.packages)
 
 
+_OF_BUILDS = re.compile(r"build|compil|header|toolchain|\bdev", re.I)
+"""Comments that speak of a build are wrong above the libraries that come in place of headers."""
+
 Choice = Callable[[str], tuple[str, ...]]
 """What to write for a package: itself, nothing, or other packages."""
 
@@ -149,14 +152,19 @@ def _chosen(apt: AptCommand, choose: Choice) -> Iterator[tuple[Span, tuple[str, 
 
 
 def _list_edits(text: str, apt: AptCommand, written: dict[Span, tuple[str, ...]]) -> Iterator[Edit]:
-    """Replaces and removes words of the list; a comment line stays as long as a word below it stays as it is."""
+    """Replaces and removes words of the list.
+
+    A comment line stays as long as a word below it stays as it is, or all have others in their place.
+    """
     words = list(apt.command.words)
     for block in _blocks(text, words):
         staying = [index for index in block if written.get(words[index].span, ("",))]
         original = [i for i in block if written.get(words[i].span, (words[i].value,)) == (words[i].value,)]
-        if staying and not original:
-            above = Span(words[block[0] - 1].span.end, words[block[0]].span.start)
-            yield Edit(above, re.sub(r"\n[ \t]*#[^\n]*", "", above.of(text)))
+        above = text[words[block[0] - 1].span.end : words[block[0]].span.start]
+        replaced = len(staying) == len(block) and not _OF_BUILDS.search(above)
+        if staying and not original and not replaced:
+            span = Span(words[block[0] - 1].span.end, words[block[0]].span.start)
+            yield Edit(span, re.sub(r"\n[ \t]*#[^\n]*", "", above))
         for index in block:
             word = words[index]
             wanted = written.get(word.span)

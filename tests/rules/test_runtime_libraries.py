@@ -276,3 +276,14 @@ def test_a_package_that_calls_it_keeps_it(tool: str, package: str) -> None:
     text = final(f"{tool} gcc", "COPY . .")
     assert installed(text, requirements_dot_txt=f"{package}==1\n") == tool
     assert installed(text, census(distributions=(package,), **{tool: MB, "gcc": MB})) == tool
+
+
+@pytest.mark.parametrize(
+    ("comment", "stays"), [("psycopg dependencies", True), ("to build psycopg", False), ("headers", False)]
+)
+def test_a_comment_stays_above_the_library_unless_it_speaks_of_a_build(comment: str, stays: bool) -> None:
+    text = final(f"\\\n    # {comment}\n    libpq-dev \\\n    # init\n    tini")
+    answer = RULE.propose(view(text), {})
+    assert isinstance(answer, Phase), answer
+    expected = f"\\\n    # {comment}\n    libpq5 \\\n" if stays else "\\\n    libpq5 \\\n"
+    assert expected in (answer.edits[0].after or "")
