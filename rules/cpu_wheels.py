@@ -210,7 +210,12 @@ class CpuWheels(Rule):
             return Declined(self.id, *against)
         if lock:
             held = {name: locked_version(view.files[lock], name) for name in FAMILY}
-            return self.declined(how_to_lock(project.tool, lock, {k: v for k, v in held.items() if v}))
+            pins = {name: version for name, version in held.items() if version}
+            return self.declined(
+                how_to_lock(project.tool, lock, pins)
+                if pins
+                else f"{lock} holds no PyTorch, so what is installed is not known: lock {project.path} anew first"
+            )
         if project.tool != "uv":
             return self.declined(
                 f"{project.path} is installed by {project.tool}, which names sources in its own way"

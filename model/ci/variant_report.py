@@ -74,12 +74,14 @@ def _places(builds: list[BuildReference]) -> str:
 
 
 def _heavy(here: Situation, picked: frozenset[str]) -> str:
-    names = ", ".join(each.name for each in here.requirements.candidates(picked) if each.name in picked)
+    heavy = [each.name for each in here.requirements.candidates(picked) if each.name in picked]
+    names, alone = ", ".join(heavy), len(heavy) == 1
     saved = here.saved_bytes(picked)
     if saved is None:
-        return f"The application starts without {names}, which are known to be heavy."
+        return f"The application starts without {names}, which {'is' if alone else 'are'} known to be heavy."
     total = here.requirements.packages.total_bytes
-    return f"Of {size(total)} of Python packages, {size(saved)} are {names} and what only they need."
+    need = "it needs" if alone else "they need"
+    return f"Of {size(total)} of Python packages, {size(saved)} are {names} and what only {need}."
 
 
 def because(here: Situation, picked: frozenset[str]) -> str:

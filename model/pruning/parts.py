@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from phasewise.model.wording import listed
+
 
 class Parts(Struct, frozen=True):
     """What is taken out of one environment."""
@@ -17,8 +19,8 @@ class Parts(Struct, frozen=True):
     def __bool__(self) -> bool:
         return self.tests or self.headers or self.installers
 
-    def named(self, headers: str = "headers, ") -> str:
+    def named(self, *, with_headers: bool = True) -> str:
         """`tests, headers, static libraries and unneeded installers`."""
-        names = ["tests"] * self.tests + [f"{headers}static libraries"] * self.headers
-        names += ["unneeded installers"] * self.installers
-        return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        names = ["tests"] * self.tests + ["headers"] * (self.headers and with_headers)
+        names += ["static libraries"] * self.headers + ["unneeded installers"] * self.installers
+        return listed(names)

@@ -29,7 +29,7 @@ def predicted(view: RepoView, found: Prunable) -> Prediction:
     for each in _installers(census, found.path, folders) if parts.installers else ():
         legacy = 0 if compiles else each.legacy_bytecode_bytes
         gone[part("python", each.name)] = each.size_bytes - legacy
-    counted = parts.named(headers="")
+    counted = parts.named(with_headers=False)
     return Prediction.of(gone, f"at most: {counted} under {found.path}, less what packages import")
 
 

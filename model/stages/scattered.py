@@ -18,6 +18,7 @@ from phasewise.model.stages.copies import StageCopy, stage_copies
 from phasewise.model.stages.narrowing import narrowed_copies
 from phasewise.model.stages.roles import only_tools
 from phasewise.model.syntax.scopes import is_root
+from phasewise.model.wording import listed
 
 _OPTION = re.compile(r"(?P<name>--prefix|--target|-t|--user)(=.*)?")
 
@@ -129,8 +130,14 @@ def why_one(view: RepoView, found: Scattered, receiver: Receiver) -> list[str]:
         reasons.append(f"are copied in {len(receiver.copies)} pieces")
     if found.option == "--user" and not within(receiver.target, SYSTEM):
         reasons += _unreachable(dockerfile, view.stage, receiver)
-    if commands := _commands_lost(view, found, receiver):
-        reasons.append(f"come without {' and '.join(sorted(commands))}, which the container calls")
+    left, hidden = _commands_lost(view, found, receiver)
+    if left:
+        reasons.append(f"come without {listed(sorted(left))}, which the container calls")
+    if hidden:
+        where = f"{receiver.target.rstrip('/')}/bin"
+        reasons.append(
+            f"bring {listed(sorted(hidden))}, which the container calls, to {where}, which is not on PATH"
+        )
     return reasons
 
 
@@ -160,13 +167,15 @@ def _home_of(dockerfile: Dockerfile, stage: Stage, user: str) -> str | None:
     return None
 
 
-def _commands_lost(view: RepoView, found: Scattered, receiver: Receiver) -> set[str]:
-    """Commands of the packages that a container calls and that are not copied, or not on PATH."""
+def _commands_lost(view: RepoView, found: Scattered, receiver: Receiver) -> tuple[set[str], set[str]]:
+    """Commands of the packages that a container calls: those that are not copied, and those copied, not on PATH."""
     path = view.dockerfile.final(view.stage).variables.get("PATH", "").split(":")
     reachable = receiver.target == SYSTEM or f"{receiver.target}/bin" in path
     copied = [f"{each.rstrip('/')}/bin" if each == found.place else each for each in receiver.paths]
     if any(not within(each, found.place) for each in receiver.paths):
         copied.append(f"{found.place}/bin")
-    return set(
-        lost_commands(view, receiver.stage, found.source, copied if reachable else (), receiver.copies[0])
-    )
+    first = receiver.copies[0]
+    left = set(lost_commands(view, receiver.stage, found.source, copied, first))
+    if reachable:
+        return left, set()
+    return left, set(lost_commands(view, receiver.stage, found.source, (), first)) - left

@@ -321,6 +321,19 @@ def test_nothing_is_heavy() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("requirements", "said"),
+    [
+        ("torch\n", "without torch, which is known"),
+        ("torch\nscipy\n", "without torch, scipy, which are known"),
+    ],
+)
+def test_one_package_and_several_are_told_of_in_their_grammar(requirements: str, said: str) -> None:
+    code = "def fit():\n    import torch, scipy\n"
+    files = {**FILES, "requirements.txt": f"fastapi\n{requirements}", "app/model.py": code}
+    assert said in fires(view_of(files)).why
+
+
 def test_what_is_heavy_once_the_heaviest_is_gone() -> None:
     """Beside PyTorch and its CUDA, in the project that was studied, scipy weighed 2 %."""
     files = {

@@ -166,6 +166,15 @@ def test_a_lock_file_is_left_to_its_tool(lock: str, tool: str, said: str) -> Non
     assert lock in said_here
 
 
+def test_a_lock_without_pytorch_says_nothing_of_hashes() -> None:
+    files = {
+        "Dockerfile": "FROM python:3.11-slim\nCOPY . .\nRUN uv sync --locked\n",
+        "pyproject.toml": '[project]\nname = "a"\ndependencies = ["torch"]\n',
+        "uv.lock": '[[package]]\nname = "idna"\nversion = "3"\n',
+    }
+    assert "uv.lock holds no PyTorch" in reason(repository(files))
+
+
 @pytest.mark.parametrize(
     ("code", "uses"),
     [

@@ -53,7 +53,7 @@ WRONG = (
     (
         "FROM python:3.12-slim AS builder\nRUN pip install -t /deps -r requirements.txt\nFROM python:3.12-slim\n"
         "COPY --from=builder /deps /deps\nENV PYTHONPATH=/deps\nCMD uvicorn app:app\n",
-        "come without uvicorn",
+        "bring uvicorn, which the container calls, to /deps/bin, which is not on PATH",
     ),
 )
 

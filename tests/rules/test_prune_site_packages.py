@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from phasewise.model.census import Census, Distribution
 from phasewise.model.phase import Phase
+from phasewise.model.pruning.parts import Parts
 from phasewise.model.repo import RepoView
 from phasewise.rules.effective_cleanup import EffectiveCleanup
 from phasewise.rules.prune_site_packages import PruneSitePackages
@@ -301,3 +302,16 @@ def test_bytecode_that_another_phase_takes_out_is_not_promised_twice() -> None:
     compiles = "RUN python -m compileall -b /opt/venv\n"
     assert phase(view(BUILDER + compiles + FINAL, census=compiled)).predicted.image_bytes == -24_500_000
     assert phase(view(BUILDER + FINAL, census=compiled)).predicted.image_bytes == -17_500_000
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        (Parts(True, True, True), "tests, headers, static libraries and unneeded installers"),
+        (Parts(True, True, False), "tests, headers and static libraries"),
+        (Parts(False, True, False), "headers and static libraries"),
+        (Parts(True, False, True), "tests and unneeded installers"),
+    ],
+)
+def test_what_goes_is_listed_as_people_list(parts: Parts, named: str) -> None:
+    assert parts.named() == named
