@@ -243,9 +243,9 @@ def clean_edit(dockerfile: Dockerfile, found: Divided) -> Edit:
 
 def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[str]) -> Iterator[Edit]:
     """Puts the tools at the top of the one heir, or in a stage between the base and several heirs."""
-    body = "\n\n".join(chunks)
+    body = tools = "\n\n".join(chunks)
     if heirs and not is_root(user := _inherited_user(dockerfile, heirs[0])):
-        body = f"USER root\n\n{body}\n\nUSER {user}"
+        body = f"USER root\n\n{tools}\n\nUSER {user}"
     by_base: dict[int, list[Stage]] = {}
     for heir in heirs:
         by_base.setdefault(heir.base_stage or 0, []).append(heir)
@@ -254,7 +254,7 @@ def give_tools(dockerfile: Dockerfile, heirs: Sequence[Stage], chunks: Sequence[
         parent = dockerfile.stages[base]
         numbered = any((i.flag("from") or "").isdecimal() for i in dockerfile.instructions)
         if len(siblings) == 1 or parent.name is None or numbered:
-            yield from (_at_the_top(dockerfile, heir, body) for heir in siblings)
+            yield from (_at_the_top(dockerfile, heir, body, tools) for heir in siblings)
             continue
         name = free_name(dockerfile, "builder", "build-base", "build-tools", taken=taken)
         taken.add(name)
@@ -273,9 +273,16 @@ def _inherited_user(dockerfile: Dockerfile, stage: Stage) -> str:
     return named[-1].value if named else ""
 
 
-def _at_the_top(dockerfile: Dockerfile, heir: Stage, body: str) -> Edit:
-    """The tools directly behind FROM, so that nothing that changes more often stands above them."""
-    end = dockerfile.lines(heir.instructions[0]).end
+def _at_the_top(dockerfile: Dockerfile, heir: Stage, body: str, tools: str) -> Edit:
+    """The tools directly behind FROM, so that nothing that changes more often stands above them.
+
+    `body` is `tools` with the changes of USER that they need; where the stage begins as root, it needs none.
+    """
+    above = heir.instructions[0]
+    following = heir.instructions[1] if len(heir.instructions) > 1 else above
+    if body != tools and following.keyword == "USER" and is_root(following.value):
+        above, body = following, tools
+    end = dockerfile.lines(above).end
     text = dockerfile.text
     gap = "" if text[end:].startswith("\n") or end == len(text) else "\n"
     missing = "" if text[:end].endswith("\n") else "\n"

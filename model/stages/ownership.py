@@ -19,6 +19,9 @@ from phasewise.model.stages.recursion import Recursive, absolute, destination, g
 from phasewise.model.stages.written_files import EMPTY_DIRECTORIES, made_by, made_directories, others_wrote
 from phasewise.model.text import Edit, Span, apply_edits
 
+_OF_ORDER = re.compile(r"\b(after|once|now that|later than|behind)\b", re.I)
+"""What a comment speaks of the steps before its own with: in another place it would be untrue."""
+
 
 class Handover(Struct, frozen=True):
     """The recursive commands of a stage that COPY flags can replace, and the text with that done."""
@@ -206,9 +209,11 @@ def _moved(
         whole = True
     moved = text if whole else edited(dockerfile.text, instruction.span, only_users or ())
     lines = dockerfile.lines(instruction)
-    comments = dockerfile.text[lines.start : instruction.span.start]
     place = dockerfile.lines(first).start
     newline = "\r\n" if "\r\n" in dockerfile.text else "\n"
+    comments = dockerfile.text[lines.start : instruction.span.start]
+    if _OF_ORDER.search(comments):
+        comments = f"# Made before the first COPY that names it.{newline}"
     above = dockerfile.text[:place].rstrip(" \t")
     tight = (
         not above.endswith(("\n\n", "\r\n\r\n"))

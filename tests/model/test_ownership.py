@@ -299,3 +299,10 @@ def test_what_an_inherited_stage_copied_is_looked_for() -> None:
         [*base, "COPY --chown=1:1 . .", "RUN find /app ! -user 1 -exec chown -h 1:1 {} +", ""]
     )
     assert after("\n".join([*base, "RUN chown -R 1:1 /app", ""])) is None
+
+
+def test_a_comment_that_the_move_makes_untrue_goes() -> None:
+    lines = ["COPY . /app", "# Make the user after sources exist", "RUN useradd u && chown -R u:u /app"]
+    assert after(stage(*lines)) == stage(
+        "# Made before the first COPY that names it.", "RUN useradd u", "", "COPY --chown=u:u . /app"
+    )

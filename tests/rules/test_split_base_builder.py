@@ -617,3 +617,16 @@ def test_the_split_comes_after_the_choice_to_compile_the_application_only() -> N
     assert isinstance(chosen, Phase)
     service = after(seen.with_edits(chosen.edits)).split("AS runtime")[1]
     assert "compileall -q /app" in service
+
+
+def test_a_stage_that_begins_as_root_gets_its_tools_behind_that() -> None:
+    head = (
+        "FROM python:3.12-slim AS deps\nRUN apt-get update && apt-get install -y gcc\nCOPY requirements.txt .\n"
+        "RUN pip install -r requirements.txt\nRUN useradd app\nUSER app\n\nFROM deps AS dev\n"
+    )
+    end = 'RUN pip install pytest\nUSER app\n\nFROM deps\nCMD ["python"]\n'
+    tools = "# Only the build needs these.\nRUN apt-get update && apt-get install -y gcc\n\n"
+    assert f"FROM deps AS dev\nUSER root\n\n{tools}RUN pip install pytest" in after(
+        view(f"{head}USER root\n{end}")
+    )
+    assert f"FROM deps AS dev\n\nUSER root\n\n{tools}USER app\n\nRUN pip install" in after(view(head + end))
