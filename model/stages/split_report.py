@@ -36,9 +36,15 @@ def why(view: RepoView, split: Split) -> str:
     """What is wrong now, what the phase does, and what it keeps."""
     sorting, parts = split.sorting, []
     if sorting.worthwhile:
+        downloads = any(is_downloader(name) for name in sorting.moved)
         parts.append(
-            f"The image ships {listed(sorting.moved)}, which only its build needs. They move to a builder; "
-            "the image starts from a base without them and copies what was built."
+            f"The image ships {listed(sorting.moved)}, which "
+            f"{'it does without once it is built' if downloads else 'only its build needs'}. "
+            + (
+                "They move to a builder; the image starts from a base without them and copies what was built."
+                if _move(view, split)
+                else "They are left out of it: what it runs is built in stages that have what they need already."
+            )
         )
         replaced = {name: libraries for name, libraries in sorting.libraries.items() if libraries}
         kept = [f"{name} becomes {listed(replaced[name])}" for name in replaced if is_headers(name)]
@@ -55,6 +61,13 @@ def why(view: RepoView, split: Split) -> str:
             "instead; of directories that must stay writable, only the directory itself changes its owner."
         )
     return "\n\n".join(parts)
+
+
+def _move(view: RepoView, split: Split) -> bool:
+    """Whether a stage installs the tools then that did not before."""
+    moved, after = split.sorting.moved, Dockerfile.parse(split.text, view.dockerfile.path)
+    had_them = {stage.label for stage in _installing(view.dockerfile, moved)}
+    return any(stage.label not in had_them for stage in _installing(after, moved))
 
 
 def costs(view: RepoView, split: Split) -> str:

@@ -630,3 +630,17 @@ def test_a_stage_that_begins_as_root_gets_its_tools_behind_that() -> None:
         view(f"{head}USER root\n{end}")
     )
     assert f"FROM deps AS dev\n\nUSER root\n\n{tools}USER app\n\nRUN pip install" in after(view(head + end))
+
+
+def test_says_whether_tools_move_or_are_left_out() -> None:
+    built = (
+        "FROM python:3.12-slim AS base\nRUN pip install poetry==1.8.3\n\nFROM base AS packages\n"
+        "RUN apt-get update && apt-get install -y gcc libgmp-dev\nENV POETRY_VIRTUALENVS_IN_PROJECT=true\n"
+        "WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\nRUN poetry install --no-root\n\nFROM base\nWORKDIR /app\n"
+        "RUN apt-get update && apt-get install -y curl libgmp-dev\nCOPY --from=packages /app/.venv /app/.venv\n"
+        'CMD ["/app/.venv/bin/python"]\n'
+    )
+    left_out = phase(view(built)).why
+    assert "curl and libgmp-dev, which it does without once it is built. They are left out of it" in left_out
+    assert "to a builder" not in left_out
+    assert "which only its build needs. They move to a builder" in phase(view(inherited("gcc libpq-dev"))).why
