@@ -9,6 +9,7 @@ from phasewise.model.cleaning.commands import (
     cleanings,
     only_cleans,
 )
+from phasewise.model.cleaning.copied import removes_copied
 from phasewise.model.cleaning.left_alone import left_alone
 from phasewise.model.cleaning.move import Move
 from phasewise.model.cleaning.packages import package_move, repaired_in_place
@@ -33,5 +34,7 @@ def ineffective(view: RepoView) -> Iterator[Move]:
             move = package_move(view, script, found, in_image=in_image)
         else:
             move = cache_move(view, script, found) if in_image else None
-        if move or (in_image and (move := left_alone(script))):
+        if in_image and not move:
+            move = removes_copied(dockerfile, view.stage, script) or left_alone(script)
+        if move:
             yield move

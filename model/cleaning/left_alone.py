@@ -21,8 +21,12 @@ def left_alone(script: Script) -> Move | None:
         return None
     roots = list(dict.fromkeys(root for each in found for root, _ in each.roots))
     names = listed(roots[:_MOST_NAMED] if len(roots) <= _MOST_NAMED else [*roots[:_MOST_NAMED], "more"])
+    kinds = {each.finds for each in found}
+    does = (
+        "removes files in" if len(kinds) > 1 else "deletes what it finds in" if True in kinds else "removes"
+    )
     reason = (
-        f"line {script.instruction.line} removes {names} in a later layer, which frees nothing, and stays: "
+        f"line {script.instruction.line} {does} {names} in a later layer, which frees nothing, and stays: "
     )
     return Move(script.instruction, found, reason=reason + _why(found, roots, others))
 

@@ -86,7 +86,12 @@ def package_move(
             reason=f"line {instruction.line}: the step that wrote the files cannot be continued",
         )
     return Move(
-        instruction, found, edits, _reason(instruction, found, home, wrong, in_image), home.path, saves=True
+        instruction,
+        found,
+        edits,
+        _reason(instruction, found, home, wrong, in_image, bool(commands)),
+        home.path,
+        saves=True,
     )
 
 
@@ -200,7 +205,12 @@ def _into_runs(
 
 
 def _reason(
-    instruction: Instruction, found: tuple[Cleaning, ...], home: _Home, wrong: bool, in_image: bool
+    instruction: Instruction,
+    found: tuple[Cleaning, ...],
+    home: _Home,
+    wrong: bool,
+    in_image: bool,
+    moves: bool,
 ) -> str:
     parts = [f"Line {instruction.line}"]
     if wrong:
@@ -209,7 +219,7 @@ def _reason(
         parts.append(f"cleans {home.path} in a later layer than the one that wrote it.")
     else:
         parts.append(f"cleans {home.path}.")
-    if in_image:
+    if in_image and moves:
         where = f"stage {home.source.label}, before the copy" if home.source else "the RUN that installs"
         parts.append(f"It moves to {where}.")
     return " ".join([*parts, *filter(None, map(trap, found))])

@@ -218,3 +218,45 @@ def test_sources_are_not_deleted_before_they_are_compiled() -> None:
         f"RUN find {site} -name '*.py' -delete",
     ]
     assert "line 4 deletes sources" in reason("\n".join(["FROM python:3.12-slim", *steps, ""]))
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            ["COPY wheels /wheels", "RUN pip install /wheels/* && rm -rf /wheels"],
+            "line 3 removes /wheels, which the COPY of line 2 brought",
+        ),
+        (
+            ["WORKDIR /app", "COPY a.whl .", "RUN pip install a.whl && rm -f *.whl a.whl"],
+            "line 4 removes a.whl, which the COPY of line 3 brought",
+        ),
+        (
+            [
+                "WORKDIR /app",
+                "COPY docker/ ./docker/",
+                "RUN cd docker && cp a /etc/a && cd .. && rm docker -rf",
+            ],
+            "line 4 removes docker, which the COPY of line 3 brought",
+        ),
+    ],
+)
+def test_says_that_what_a_copy_brought_stays_in_its_layer(steps: list[str], said: str) -> None:
+    assert said in reason(one_stage(*steps))
+
+
+def test_what_is_written_in_the_same_layer_is_no_copy() -> None:
+    steps = ["COPY a.txt /a.txt", "RUN mkdir /tmp/b && rm -rf /tmp/b"]
+    assert "no clean-up stands in a later layer" in reason(one_stage(*steps))
+
+
+def test_says_that_a_search_does_not_remove_the_directory() -> None:
+    text = one_stage("COPY . /app", "RUN find /app -name '*.pyc' -delete")
+    assert "line 3 deletes what it finds in /app in a later layer" in reason(text)
+
+
+def test_does_not_say_that_what_is_left_out_moves() -> None:
+    site = "/usr/local/lib/python3.12/site-packages"
+    text = one_stage("RUN pip install six", f"RUN rm -rf {site}/six-1.17.0.dist-info")
+    assert "It moves" not in phase(text).why
+    assert "that is left out" in phase(text).why
