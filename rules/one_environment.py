@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
 from phasewise.model.repo import RepoView
+from phasewise.model.stages.copies import StageCopy
 from phasewise.model.stages.measured_packages import base_pip
+from phasewise.model.stages.moved_environments import moved_environments
 from phasewise.model.stages.one_place import in_one_place
 from phasewise.model.stages.scattered import Elsewhere, Receiver, Scattered, scattered, why_one
 from phasewise.rules.base import Example, Picks, Rule
@@ -38,6 +40,8 @@ class OneEnvironment(Rule):
         except Elsewhere as reason:
             return self.declined(str(reason))
         if not found:
+            if moved := next(moved_environments(view), None):
+                return _moved(self.id, view, moved)
             return self.declined(
                 "no stage copies what another one installs with --prefix, --target or --user"
             )
@@ -153,6 +157,16 @@ class OneEnvironment(Rule):
             title="a place that compose names",
         ),
         Example("FROM alpine\nCOPY . .\n", title="no packages"),
+    )
+
+
+def _moved(id: str, view: RepoView, copy: StageCopy) -> Declined:
+    line = copy.instruction.line
+    return Declined(
+        id,
+        f"line {line} copies the virtual environment {copy.path} to {copy.target}, where its commands do not start: "
+        f"their first line names {copy.path}/bin/python. Make it at {copy.target} in stage {copy.source.label}, too",
+        (view.evidence(view.dockerfile.path, line),),
     )
 
 

@@ -301,3 +301,30 @@ def test_the_comment_of_the_next_step_stands_apart_from_what_comes_first() -> No
         'RUN python -m venv /opt/venv\nENV PATH="/opt/venv/bin:$PATH"\n\n# Packages\nRUN pip install -r'
         in text
     )
+
+
+MOVED = (
+    "FROM python:3.12-slim AS builder\nRUN python -m venv /install && /install/bin/pip install uvicorn\n"
+    "FROM python:3.12-slim\nCOPY --from=builder /install /opt/venv\nCMD uvicorn app:app\n"
+)
+
+
+def test_a_virtual_environment_that_a_copy_moves_is_named() -> None:
+    said = reason(view(MOVED))
+    assert "line 4 copies the virtual environment /install to /opt/venv" in said
+    assert "/install/bin/python" in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/install /opt/venv", "/install /install"),
+        ("/install /opt/venv", "/install /opt/venv\nRUN ln -s /opt/venv /install"),
+        ("/install /opt/venv", "/install /opt/venv\nCOPY --from=builder /install /install"),
+        ("RUN python -m venv /install && /install/bin/pip", "RUN uv venv --relocatable /install && uv pip"),
+        ("COPY --from=builder /install /opt/venv", "COPY --from=builder /install/lib /opt/venv/lib"),
+    ],
+)
+def test_one_that_stays_or_can_be_moved_is_not(old: str, new: str) -> None:
+    assert old in MOVED
+    assert "copies the virtual environment" not in reason(view(MOVED.replace(old, new)))
