@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from phasewise.model.debian.apt import AptCommand, apt_commands
 from phasewise.model.debian.apt_merge import HARMLESS
@@ -35,6 +35,7 @@ def leave_out_recommended(view: RepoView, dockerfile: Dockerfile) -> Tidied:
     scripts = needed_scripts(view, dockerfile)
     edits: list[Edit] = []
     added: list[str] = []
+    named_now: dict[Span, set[str]] = {}
     kept: list[str] = []
     for script in scripts:
         for apt in apt_commands(script, "install"):
@@ -45,7 +46,8 @@ def leave_out_recommended(view: RepoView, dockerfile: Dockerfile) -> Tidied:
                 kept.append(f"what {', '.join(unknown)} (line {line}) recommends is not known here")
                 continue
             edits.append(_flag(apt))
-            used = dict(_used(view, dockerfile, scripts, apt))
+            used = dict(_used(view, dockerfile, scripts, apt, named_now))
+            named_now.setdefault(apt.instruction.span, set()).update(used)
             edits += [_behind(dockerfile.text, apt, package) for package in used]
             added += [f"{package} ({reason})" for package, reason in used.items()]
     told = "Packages come without what they only recommend."
@@ -55,10 +57,17 @@ def leave_out_recommended(view: RepoView, dockerfile: Dockerfile) -> Tidied:
 
 
 def _used(
-    view: RepoView, dockerfile: Dockerfile, scripts: Sequence[Script], apt: AptCommand
+    view: RepoView,
+    dockerfile: Dockerfile,
+    scripts: Sequence[Script],
+    apt: AptCommand,
+    named_now: Mapping[Span, set[str]],
 ) -> Iterator[tuple[str, str]]:
-    """The recommended packages that have to be named beside those of the install, with the reason."""
-    named = _named_below(dockerfile, apt)
+    """The recommended packages that have to be named beside those of the install, with the reason.
+
+    `named_now` has those that other RUNs are given already.
+    """
+    named = _named_below(dockerfile, apt, named_now)
     for package, by in missed(apt.names):
         if package not in named and (reason := _reason(view, dockerfile, scripts, apt, package, by)):
             yield package, reason
@@ -75,16 +84,17 @@ def _used(
             yield FONTS, f"came with {by}, and the code names a font"
 
 
-def _named_below(dockerfile: Dockerfile, apt: AptCommand) -> set[str]:
-    """The packages that the install or one before it in its lineage asks for by name."""
+def _named_below(dockerfile: Dockerfile, apt: AptCommand, named_now: Mapping[Span, set[str]]) -> set[str]:
+    """The packages that the install or one before it in its lineage asks for by name, or is made to."""
     stage = dockerfile.stages[apt.instruction.stage or 0]
+    below = [each for each in dockerfile.making(stage) if each.span <= apt.instruction.span]
     return {
         name
-        for instruction in dockerfile.making(stage)
-        if instruction.span <= apt.instruction.span and (script := Script.of(dockerfile, instruction))
+        for instruction in below
+        if (script := Script.of(dockerfile, instruction))
         for other in apt_commands(script, "install")
         for name in other.names
-    }
+    }.union(*(named_now.get(instruction.span, ()) for instruction in below))
 
 
 def _reason(

@@ -93,6 +93,18 @@ class TestRecommended:
         text = f"FROM python:3.12-slim AS b\n{install('libc6-dev')}\nFROM b\n{install('gcc', flag='')}\n"
         assert f"FROM b\n{install('gcc')}\n" in after(text)
 
+    @pytest.mark.parametrize("between", [["WORKDIR /app"], []])
+    def test_what_a_run_below_is_made_to_name_is_there(self, between: list[str]) -> None:
+        runs = [install(packages, flag="") for packages in ("git", "curl")]
+        result = after(view(stage(runs[0], *between, runs[1], image="ubuntu:24.04")))
+        assert result.count("ca-certificates") == 1
+        assert result.index("ca-certificates") < result.index("curl")
+
+    def test_what_another_stage_is_made_to_name_is_not(self) -> None:
+        built = stage(install("git", flag=""), image="ubuntu:24.04 AS a")
+        text = built + stage(install("curl", flag=""), "COPY --from=a /x /x", image="ubuntu:24.04")
+        assert after(view(text)).count("ca-certificates") == 2
+
     def test_a_library_that_came_along_and_is_loaded(self) -> None:
         census = Census(1, (), 1, library_packages={"libx11-6": ("vtk",), "libpq5": ("psycopg2",)})
         text = stage(install("build-essential", flag=""))
