@@ -258,6 +258,8 @@ def _finds_its_places(
         parents = any(re.match(r"-\w*p|--parents$", word) for word in command.argv[1:])
         needed = [] if parents else [dirname(path) for path in made_by(dockerfile, run, command)]
     elif command.name in ("chown", "chmod"):
+        if any(re.match(r"-\w*R|--recursive$", word) for word in command.argv[1:]):
+            return False  # What a step on the way writes there would be missed.
         operands = [word for word in command.argv[1:] if not word.startswith("-")]
         needed = [absolute(dockerfile, run, word) or "" for word in operands[1:]]
     else:

@@ -306,3 +306,14 @@ def test_a_comment_that_the_move_makes_untrue_goes() -> None:
     assert after(stage(*lines)) == stage(
         "# Made before the first COPY that names it.", "RUN useradd u", "", "COPY --chown=u:u . /app"
     )
+
+
+def test_what_stays_recursive_reaches_what_other_steps_write_on_the_way() -> None:
+    run = "RUN mkdir -p /data && useradd u && chown -R u:u /app /data"
+    text = after(stage("RUN mkdir /data", "COPY . /app", "RUN cp /etc/hosts /data/hosts", run)) or ""
+    assert (
+        text.index("RUN useradd u\n")
+        < text.index("COPY")
+        < text.index("RUN cp")
+        < text.index("chown -R u:u /data")
+    )
