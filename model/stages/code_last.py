@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -136,13 +137,16 @@ def _is_harmless(command: Command) -> bool:
         or command.name == "virtualenv"
         or argv[:2] == ("uv", "venv")
         or argv[:2] == ("poetry", "config")
-        or (is_install(command) and not any(map(_is_local_file, command.argv)))
+        or (is_install(command) and not _reads_local_files(command))
     )
 
 
-def _is_local_file(word: str) -> bool:
-    """Whether an operand of an install is an archive of the build context."""
-    return word.endswith((".whl", ".gz", ".zip")) and "://" not in word
+def _reads_local_files(command: Command) -> bool:
+    """Whether an install takes archives of the build context, by name or from a folder of them."""
+    places = {after for flag, after in pairwise(command.argv) if flag in ("-f", "--find-links")}
+    places |= {word.partition("=")[2] for word in command.argv if word.startswith("--find-links=")}
+    places |= {word for word in command.argv if word.endswith((".whl", ".gz", ".zip"))}
+    return any("://" not in place for place in places)
 
 
 def _check_writes(view: RepoView, copies: Sequence[Instruction], last: Instruction, stage: Stage) -> None:

@@ -220,7 +220,7 @@ def test_what_is_installed_by_name_moves_as_well() -> None:
 
 def test_an_install_that_reads_the_code_stays_behind_it() -> None:
     moved = f"{HEAD}COPY requirements.txt ./\n{INSTALL}COPY . .\n"
-    for words in ("-e .", "lib/x-1.whl", "-r $LIST"):
+    for words in ("-e .", "lib/x-1.whl", "-r $LIST", "-f lib x", "--find-links=lib x"):
         assert after(view(f"{HEAD}COPY . .\n{INSTALL}RUN pip install {words}\n")) == (
             f"{moved}RUN pip install {words}\n"
         )
