@@ -159,8 +159,10 @@ def _check_writes(view: RepoView, copies: Sequence[Instruction], last: Instructi
             if install.instruction.span > last.span or inside.startswith("..") or target == "/":
                 continue
             if not is_ignored(ignored, inside):
+                then = "; explicit_context does, and then this can follow" if inside == ".venv" else ""
                 raise NotKnown(
                     f"{install.environment} lies where the code goes, and .dockerignore does not keep {inside} out"
+                    f"{then}"
                 )
     for copy in copies:
         between = [

@@ -6,8 +6,10 @@ import dockerfile as buildkit
 import pytest
 from asking import Asking
 
+from phasewise.model.phase import Phase
 from phasewise.model.repo import RepoView, Target
 from phasewise.rules.dependencies_first import DependenciesFirst
+from phasewise.rules.explicit_context import ExplicitContext
 
 RULE = DependenciesFirst()
 HEAD = "FROM python:3.12-slim\nWORKDIR /app\n"
@@ -254,3 +256,11 @@ def test_what_makes_it_install_again_is_told(copy: str, said: str) -> None:
     assert (
         said in ask.phase(view(f"{HEAD}{copy}{INSTALL if 'req' in copy else 'RUN pip install idna'}\n")).why
     )
+
+
+def test_what_an_ignore_file_must_keep_out_first_is_another_phase() -> None:
+    seen = view(f"{HEAD}COPY . .\nRUN uv sync --frozen\n", {"pyproject.toml": UV, "uv.lock": ""})
+    assert "explicit_context does, and then this can follow" in reason(seen)
+    left_out = ExplicitContext().propose(seen, {})
+    assert isinstance(left_out, Phase), left_out
+    assert isinstance(RULE.propose(seen.with_edits(left_out.edits), {}), Phase)
