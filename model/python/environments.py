@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from posixpath import dirname, join
+from posixpath import dirname, join, normpath
 from typing import cast
 
 from msgspec import Struct
@@ -221,7 +221,8 @@ def home(dockerfile: Dockerfile, instruction: Instruction) -> str:
 
 def _absolute(dockerfile: Dockerfile, instruction: Instruction, word: str) -> str:
     """A path as the instruction sees it: variables filled in, relative to its WORKDIR."""
-    return join(dockerfile.workdir(instruction), dockerfile.expand(word, instruction) or word).rstrip("/")
+    path = join(dockerfile.workdir(instruction), dockerfile.expand(word, instruction) or word)
+    return normpath(path).rstrip("/")
 
 
 def _option(words: tuple[str, ...], name: str) -> str | None:

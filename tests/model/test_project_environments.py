@@ -23,6 +23,7 @@ TAIL = "FROM python:3.12-slim\nCOPY --from=builder /srv/.venv /srv/.venv\n"
         ("ENV VIRTUAL_ENV=/opt/venv\nRUN uv pip sync requirements.lock\n", "/opt/venv"),
         ("RUN uv venv && uv pip sync --python .venv/bin/python r.txt\n", "/srv/.venv"),
         ("RUN .venv/bin/pip install x\n", "/srv/.venv"),
+        ("RUN python -m venv ./.venv && ./.venv/bin/pip install x\n", "/srv/.venv"),
         ("RUN /srv/.venv/bin/pip-sync r.txt\n", "/srv/.venv"),
         ("RUN pip-sync --python-executable /opt/venv/bin/python\n", "/opt/venv"),
         ("RUN python3 -m piptools sync r.txt\n", "/usr/local"),
