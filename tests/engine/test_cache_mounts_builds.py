@@ -34,6 +34,17 @@ NAIVE = DOCKERFILE.replace(
     "RUN : $WHEN; apt", "RUN --mount=type=cache,target=/var/cache/apt : $WHEN; apt"
 ).replace("RUN : $WHEN; pip", "RUN --mount=type=cache,target=/home/app/.cache/pip : $WHEN; pip")
 
+BRANCHES = r"""FROM python:3.12-slim
+ARG WHEN
+RUN if [ "$WHEN" = other ]; then \
+    apt-get update && apt-get install -y --no-install-recommends libgdbm-compat4 && \
+    rm -rf /var/lib/apt/lists/*; \
+    else \
+    apt-get update && apt-get install -y --no-install-recommends libyaml-0-2 && \
+    rm -rf /var/lib/apt/lists/*; \
+    fi
+CMD ["python"]
+"""
 
 STAGES = r"""FROM python:3.12-slim AS common
 RUN apt-get update && apt-get install -y --no-install-recommends libyaml-0-2
@@ -90,6 +101,21 @@ def test_a_second_build_finds_what_the_first_one_downloaded(
     naive = log(trial, NAIVE, namespace, "again")
     assert "Building wheel for docopt" in naive
     assert "Need to get 0 B" not in naive
+
+
+def test_every_branch_finds_what_it_downloaded(engine: Engine, repository: str, tmp_path: Path) -> None:
+    trial = Trial(engine, repository, tmp_path / "branches", BRANCHES, {"x": ""})
+    _, text = trial.propose(CacheMounts())
+    namespace = uuid.uuid4().hex
+    log(trial, text, namespace, "first")
+    assert "Need to get 0 B" in log(trial, text, namespace, "again")
+
+    # The naive way: docker-clean goes in front of the first apt-get, in the other branch.
+    front = "rm -f /etc/apt/apt.conf.d/docker-clean \\\n    && "
+    inside = text.replace(front, "").replace("apt-get update", f"{front}apt-get update", 1)
+    namespace = uuid.uuid4().hex
+    log(trial, inside, namespace, "first")
+    assert "Need to get 0 B" not in log(trial, inside, namespace, "again")
 
 
 def test_stages_on_top_of_the_target_s_keep_no_packages(
