@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
 from phasewise.model.layers import layer_bytes
 from phasewise.model.phase import Declined, FileEdit, Phase, Prediction, Risk
-from phasewise.model.python.bytecode import compiles_beside_sources
 from phasewise.model.python.environments import installs
 from phasewise.model.repo import RepoView
 from phasewise.model.shell import Command, Script
 from phasewise.model.stages.ownership import Handover, brings_nothing, hand_over, has_flag
 from phasewise.model.stages.recursion import Recursive, Stays, recursive_change
-from phasewise.model.stages.written_again import bytecode_in
+from phasewise.model.stages.written_again import no_longer_written_again
 from phasewise.model.units import size
 from phasewise.rules.base import Example, Picks, Rule
 
@@ -212,7 +211,6 @@ def _predicted(view: RepoView, changes: list[Recursive], searched: bool) -> Pred
     if searched or any(change.left for change in changes):
         return Prediction(None, "the layer holds other files too, and how many is not known")
     total = 0
-    compiles = compiles_beside_sources(view.dockerfile, view.stage)
     for instruction in {change.instruction.span: change.instruction for change in changes}.values():
         script = Script.of(view.dockerfile, instruction)
         found = layer_bytes(view.census, instruction, script)
@@ -220,9 +218,8 @@ def _predicted(view: RepoView, changes: list[Recursive], searched: bool) -> Pred
             return Prediction(
                 None, f"the layer of line {instruction.line} holds more than files that change hands"
             )
-        mine = [change for change in changes if change.instruction == instruction]
-        # What another phase has taken out already is not written again.
-        total += found - (0 if compiles else sum(bytecode_in(view.census, mine).values()))
+        total += found
     return Prediction(
-        -total, "bytes of the layers that only change owners and modes, in the baseline's image"
+        no_longer_written_again(view, changes) - total,
+        "bytes of the layers that only change owners and modes, in the baseline's image",
     )

@@ -21,6 +21,7 @@ from phasewise.model.stages.clean_base import installer_runs, relocatable_runs
 from phasewise.model.stages.context_copies import brings_code
 from phasewise.model.stages.measured_packages import base_pip
 from phasewise.model.stages.ownership import Handover, hand_over
+from phasewise.model.stages.written_again import no_longer_written_again
 from phasewise.model.wording import listed
 
 
@@ -136,10 +137,13 @@ def predicted(view: RepoView, split: Split) -> Prediction:
     layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
     said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)
+    written = sum(layers)
+    if written and split.handover:
+        written -= no_longer_written_again(view, split.handover.replaced)
     pip = base_pip(view.census) if _makes_environment(view, split) else None
     said += ["less the new environment's own pip"] * bool(pip)
     return Prediction(
-        (pip.size_bytes if pip else 0) - sum(packages.values()) - sum(layers),
+        (pip.size_bytes if pip else 0) - sum(packages.values()) - written,
         f"{' and '.join(said)}, in the baseline's image" if said else "",
         packages,
     )

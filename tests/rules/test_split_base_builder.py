@@ -524,6 +524,21 @@ class TestReport:
         )
         assert phase(view(text, census=census)).predicted.image_bytes == -(10 + 20 + 5 + 3 + 400)
 
+    @pytest.mark.parametrize(
+        ("compiles", "layer"), [("RUN python -m compileall -b /opt/venv\n", 400), ("", 330)]
+    )
+    def test_bytecode_that_another_phase_took_out_is_not_written_again(
+        self, compiles: str, layer: int
+    ) -> None:
+        chown = Layer("RUN /bin/sh -c chown -R 1000:1000 /opt/venv # buildkit", 400)
+        census = Census(
+            1000, (chown,), 600, (), {"gcc": 10}, legacy_bytecode_bytes={"/opt/venv/lib/python3.12": 70}
+        )
+        text = inherited("gcc", more="RUN chown -R 1000:1000 /opt/venv").replace(
+            "\nFROM base\n", f"{compiles}\nFROM base\n"
+        )
+        assert phase(view(text, census=census)).predicted.image_bytes == -(10 + layer)
+
     def test_the_pip_of_a_new_environment_is_counted(self) -> None:
         pip = Distribution("pip", "25", "/usr/local/lib/python3.12/site-packages", 7)
         census = Census(1000, (), 600, (pip,), {"gcc": 10})
