@@ -188,9 +188,11 @@ class Reads:
         found = []
         for dockerfile in self._dockerfiles:
             for instruction in dockerfile.instructions:
+                if instruction.keyword in _RUN_NOTHING:
+                    continue
                 text = dockerfile.executed(instruction)
                 # The prune step names tests of packages, and reads nothing but their environment.
-                if instruction.keyword not in _RUN_NOTHING and not is_prune_step(text):
+                if not is_prune_step(text):
                     found.append((dockerfile.path, instruction.line, text))
         found += outside_commands(self._view)
         for path in sorted(self._view.paths):
