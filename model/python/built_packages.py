@@ -18,7 +18,6 @@ from phasewise.model.python.requirements import Listed
 from phasewise.model.repo import RepoView
 from phasewise.model.stages.common_ground import python_version, version_may_differ
 
-"""Wheels of these come for every machine."""
 _DEBIANS = re.compile(r"/usr/lib/python3[\d.]*/dist-packages$")
 _REPOSITORIES = ("git+", "hg+", "svn+", "bzr+")
 
