@@ -12,10 +12,12 @@ from phasewise.model.dockerfile import Dockerfile, Instruction, Word
 from phasewise.model.shell import Command, Script
 from phasewise.model.text import Edit, Span, apply_edits
 
-_TOOLS = frozenset({"apt", "apt-get", "aptitude"})
+APT_TOOLS = frozenset({"apt", "apt-get", "aptitude"})
 _WITH_VALUE = frozenset({"-o", "--option", "-t", "--target-release", "-c", "--config-file", "-a"})
 _LEFTOVERS = ("/var/lib/apt", "/var/cache/apt", "/var/cache/debconf", "/tmp", "/var/tmp", "/var/log")
 _COMMENT_LINE = re.compile(r"\n[ \t]*#")
+_OF_BUILDS = re.compile(r"build|compil|header|toolchain|\bdev", re.I)
+"""Comments that speak of a build are wrong above the libraries that come in place of headers."""
 
 
 class AptCommand(Struct, frozen=True):
@@ -33,9 +35,6 @@ class AptCommand(Struct, frozen=True):
         return tuple(base_name(word.value) for word in self.packages)
 
 
-_OF_BUILDS = re.compile(r"build|compil|header|toolchain|\bdev", re.I)
-"""Comments that speak of a build are wrong above the libraries that come in place of headers."""
-
 Choice = Callable[[str], tuple[str, ...]]
 """What to write for a package: itself, nothing, or other packages."""
 
@@ -46,10 +45,15 @@ def apt_commands(script: Script, *verbs: str) -> tuple[AptCommand, ...]:
     return tuple(apt for apt in found if apt and apt.verb in verbs)
 
 
+def installed(script: Script) -> frozenset[str]:
+    """The packages that the script's installs name."""
+    return frozenset(name for apt in apt_commands(script, "install") for name in apt.names)
+
+
 def installed_and_gone(script: Script) -> frozenset[str]:
     """The packages that the script installs and purges again, so that no layer holds them."""
     gone = {name for apt in apt_commands(script, "purge", "remove", "autoremove") for name in apt.names}
-    return frozenset(gone & {name for apt in apt_commands(script, "install") for name in apt.names})
+    return installed(script) & gone
 
 
 def is_upkeep(command: Command) -> bool:
@@ -121,7 +125,7 @@ def _operands(command: Command) -> list[Word]:
     words = list(command.words)
     if words and words[0].value == "sudo":
         words.pop(0)
-    if not words or words[0].value.rpartition("/")[2] not in _TOOLS:
+    if not words or words[0].value.rpartition("/")[2] not in APT_TOOLS:
         return []
     operands = []
     rest = iter(words[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from phasewise.model.debian.apt import AptCommand, apt_commands
+from phasewise.model.debian.apt import AptCommand, apt_commands, installed
 from phasewise.model.debian.apt_merge import HARMLESS
 from phasewise.model.debian.recommends import (
     CALLED,
@@ -88,13 +88,9 @@ def _named_below(dockerfile: Dockerfile, apt: AptCommand, named_now: Mapping[Spa
     """The packages that the install or one before it in its lineage asks for by name, or is made to."""
     stage = dockerfile.stages[apt.instruction.stage or 0]
     below = [each for each in dockerfile.making(stage) if each.span <= apt.instruction.span]
-    return {
-        name
-        for instruction in below
-        if (script := Script.of(dockerfile, instruction))
-        for other in apt_commands(script, "install")
-        for name in other.names
-    }.union(*(named_now.get(instruction.span, ()) for instruction in below))
+    scripts = (Script.of(dockerfile, instruction) for instruction in below)
+    asked = (installed(script) for script in scripts if script)
+    return set().union(*asked, *(named_now.get(instruction.span, ()) for instruction in below))
 
 
 def _reason(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from phasewise.model.debian.apt import apt_commands, installed_and_gone, rewritten
+from phasewise.model.debian.apt import apt_commands, installed, installed_and_gone, rewritten
 from phasewise.model.debian.compiling import BINUTILS, calls
 from phasewise.model.debian.packages import commands_of, is_build_tool, is_downloader, is_headers
 from phasewise.model.dockerfile import Dockerfile, Instruction, Stage
@@ -107,9 +107,7 @@ def _lines(dockerfile: Dockerfile, tools: _Install, chosen: Collection[str]) -> 
 def _installed(dockerfile: Dockerfile) -> frozenset[str]:
     """The packages that any stage installs."""
     scripts = (Script.of(dockerfile, instruction) for instruction in dockerfile.instructions)
-    return frozenset(
-        name for script in scripts if script for apt in apt_commands(script, "install") for name in apt.names
-    )
+    return frozenset().union(*(installed(script) for script in scripts if script))
 
 
 def _installs_of_tools(view: RepoView) -> Iterator[_Install]:
@@ -226,7 +224,7 @@ def _without(dockerfile: Dockerfile, tools: _Install, chosen: dict[str, tuple[st
     Nothing of it where all that it does is to install them.
     """
     script = tools.script
-    named = {name for apt in apt_commands(script, "install") for name in apt.names}
+    named = installed(script)
     left = {name for one in named for name in chosen.get(one, (one,))}
     served = [] if left else [command for command in script.commands if _prepares_apt(command)]
     text = rewritten(dockerfile, script, lambda name: chosen.get(name, (name,)), served)

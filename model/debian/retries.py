@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from phasewise.model.debian.apt import is_upkeep
+from phasewise.model.debian.apt import APT_TOOLS, is_upkeep
 from phasewise.model.shell import Script
-from phasewise.model.syntax.shell_nodes import Chain, Compound, Kind, Negated, Simple, Tree, simples
+from phasewise.model.syntax.shell_nodes import Chain, Compound, Kind, Simple, Tree, nodes, simples
 from phasewise.model.text import Span
 
-_INSTALLS = frozenset({"apt-get", "apt", "aptitude"})
 _GIVES_UP = frozenset({"exit", "false", "sleep", "echo", "printf"})
 _GOES_ON = _GIVES_UP | {"break", "continue", "[", "test", "true", ":"}
 
@@ -45,31 +44,16 @@ def _alternatives(chain: Chain) -> Iterator[Simple]:
             yield from steps
 
 
-def _nodes(tree: Tree) -> Iterator[Tree]:
-    yield tree
-    match tree:
-        case Simple():
-            inside: Iterator[Tree] = iter(tree.inner)
-        case Negated():
-            inside = iter((tree.item,))
-        case Compound():
-            inside = iter((*tree.inner, *(part.body for part in tree.parts)))
-        case _:
-            inside = iter(tree.items)
-    for each in inside:
-        yield from _nodes(each)
-
-
 def _loops(tree: Tree) -> Iterator[Compound]:
-    return (node for node in _nodes(tree) if isinstance(node, Compound) and node.kind is Kind.LOOP)
+    return (node for node in nodes(tree) if isinstance(node, Compound) and node.kind is Kind.LOOP)
 
 
 def _chains(tree: Tree) -> Iterator[Chain]:
-    return (node for node in _nodes(tree) if isinstance(node, Chain))
+    return (node for node in nodes(tree) if isinstance(node, Chain))
 
 
 def _installs(step: Simple) -> bool:
-    return any(word.value.rpartition("/")[2] in _INSTALLS for word in step.words[:2])
+    return any(word.value.rpartition("/")[2] in APT_TOOLS for word in step.words[:2])
 
 
 def _removes_lists(script: Script, step: Simple) -> bool:

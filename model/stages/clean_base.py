@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct
 
-from phasewise.model.debian.apt import apt_commands, rewritten
+from phasewise.model.debian.apt import apt_commands, installed, rewritten
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.packages import is_build_tool, is_headers
 from phasewise.model.debian.retries import kept_for_retries
@@ -40,7 +40,7 @@ class Divided(Struct, frozen=True):
 def divide_run(dockerfile: Dockerfile, instruction: Instruction, sorting: Sorting) -> Divided | None:
     """The RUN with its packages divided; None where it has none of the moved ones or cannot be taken apart."""
     script = Script.of(dockerfile, instruction)
-    names = {name for apt in apt_commands(script, "install") for name in apt.names} if script else set()
+    names = installed(script) if script else frozenset()
     moving = names & set(sorting.moved)
     if script is None or not moving or _installs_packages(dockerfile, instruction):
         return None

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from phasewise.model.builds.dockerignore import ignore_file, is_ignored
-from phasewise.model.debian.apt import apt_commands
+from phasewise.model.debian.apt import installed
 from phasewise.model.dockerfile import Instruction
 from phasewise.model.paths import overlap
 from phasewise.model.repo import RepoView, normalise
@@ -47,7 +47,7 @@ def scheduler(view: RepoView) -> int | None:
     """
     for instruction in view.dockerfile.making(view.stage):
         script = Script.of(view.dockerfile, instruction) if instruction.keyword == "RUN" else None
-        names = {name for apt in apt_commands(script, "install") for name in apt.names} if script else set()
+        names = installed(script) if script else frozenset()
         words = view.dockerfile.words(instruction) if instruction.keyword in ("COPY", "ADD") else ()
         if names & _SCHEDULERS or any(_SCHEDULE.search(word.value) for word in words):
             return instruction.line

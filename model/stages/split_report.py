@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from phasewise.model.debian.apt import apt_commands
+from phasewise.model.debian.apt import installed
 from phasewise.model.debian.build_tools import Sorting
 from phasewise.model.debian.leaving import leaving
 from phasewise.model.debian.packages import is_downloader, is_headers
@@ -43,7 +43,7 @@ def why(view: RepoView, split: Split) -> str:
             f"{'it does without once it is built' if downloads else 'only its build needs'}. "
             + (
                 "They move to a builder; the image starts from a base without them and copies what was built."
-                if _move(view, split)
+                if _receiving(view, split)[1]
                 else "They are left out of it: what it runs is built in stages that have what they need already."
             )
         )
@@ -64,13 +64,6 @@ def why(view: RepoView, split: Split) -> str:
     return "\n\n".join(parts)
 
 
-def _move(view: RepoView, split: Split) -> bool:
-    """Whether a stage installs the tools then that did not before."""
-    moved, after = split.sorting.moved, Dockerfile.parse(split.text, view.dockerfile.path)
-    had_them = {stage.label for stage in _installing(view.dockerfile, moved)}
-    return any(stage.label not in had_them for stage in _installing(after, moved))
-
-
 def costs(view: RepoView, split: Split) -> str:
     """What somebody who works in a running container would miss, and what other stages install again and again."""
     gone = [package for package in split.sorting.moved if is_downloader(package)]
@@ -83,17 +76,23 @@ def costs(view: RepoView, split: Split) -> str:
 
 def _late(view: RepoView, split: Split) -> tuple[str, ...]:
     """The stages that install the tools themselves now, on top of code that they inherit."""
-    path, moved = view.dockerfile.path, split.sorting.moved
-    after = view.with_edits([FileEdit(path, view.dockerfile.text, split.text)])
-    dockerfile, had_them = after.dockerfile, {s.name for s in _installing(view.dockerfile, moved)}
+    after, receiving = _receiving(view, split)
+    dockerfile = after.dockerfile
     return tuple(
         stage.name
-        for stage in _installing(dockerfile, moved)
+        for stage in receiving
         if stage.name
-        and stage.name not in had_them
         and stage.base_stage is not None
         and any(brings_code(after, i) for i in dockerfile.making(dockerfile.stages[stage.base_stage]))
     )
+
+
+def _receiving(view: RepoView, split: Split) -> tuple[RepoView, tuple[Stage, ...]]:
+    """The view after the split, and its stages that install the tools themselves and did not before."""
+    path, moved = view.dockerfile.path, split.sorting.moved
+    after = view.with_edits([FileEdit(path, view.dockerfile.text, split.text)])
+    had_them = {stage.label for stage in _installing(view.dockerfile, moved)}
+    return after, tuple(s for s in _installing(after.dockerfile, moved) if s.label not in had_them)
 
 
 def _installing(dockerfile: Dockerfile, packages: Collection[str]) -> tuple[Stage, ...]:
@@ -102,10 +101,9 @@ def _installing(dockerfile: Dockerfile, packages: Collection[str]) -> tuple[Stag
         stage
         for stage in dockerfile.stages
         if any(
-            set(apt.names) & set(packages)
+            installed(script) & set(packages)
             for instruction in stage.instructions
             if (script := Script.of(dockerfile, instruction))
-            for apt in apt_commands(script, "install")
         )
     )
 
@@ -130,10 +128,10 @@ def predicted(view: RepoView, split: Split) -> Prediction:
     """The packages that leave and the layers that are not written again, as the baseline's census has them."""
     if view.census is None:
         return Prediction(because="the image was not measured yet")
-    installed = view.census.apt_packages
+    present = view.census.apt_packages
     sorting = split.sorting
     gone = leaving(view.census, sorting.moved, sorting.stays) if sorting.worthwhile else ()
-    packages = {part("debian", package): installed[package] for package in gone}
+    packages = {part("debian", package): present[package] for package in gone}
     layers = [layer.size_bytes for layer in written_layers(view.census, _runs_that_leave(view, split))]
     said = [f"{len(gone)} Debian package{'s' * (len(gone) > 1)}"] * bool(gone)
     said += [f"{len(layers)} layer{'s' * (len(layers) > 1)} no longer written"] * bool(layers)

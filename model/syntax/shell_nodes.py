@@ -116,18 +116,23 @@ class Compound(Struct, frozen=True):
 Tree = Simple | Negated | Chain | Pipeline | Compound | Sequence
 
 
-def simples(tree: Tree) -> Iterator[Simple]:
-    """All simple commands in it, those in substitutions too."""
+def nodes(tree: Tree) -> Iterator[Tree]:
+    """It, and all that is in it, what runs in substitutions too; what holds others comes before them."""
+    yield tree
+    inside: tuple[Tree, ...]
     match tree:
         case Simple():
-            yield tree
-            for inside in tree.inner:
-                yield from simples(inside)
+            inside = tree.inner
         case Negated():
-            yield from simples(tree.item)
+            inside = (tree.item,)
         case Compound():
-            for inside in (*tree.inner, *(part.body for part in tree.parts)):
-                yield from simples(inside)
+            inside = (*tree.inner, *(part.body for part in tree.parts))
         case _:
-            for item in tree.items:
-                yield from simples(item)
+            inside = tree.items
+    for each in inside:
+        yield from nodes(each)
+
+
+def simples(tree: Tree) -> Iterator[Simple]:
+    """All simple commands in it, those in substitutions too."""
+    return (node for node in nodes(tree) if isinstance(node, Simple))
